@@ -1,0 +1,94 @@
+"""Dispatcher: a queue by which other threads hand work to the one that pumps it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import Any, Callable, Deque, Generic, Optional, Tuple, TypeVar
+
+from ._event import logger
+
+H = TypeVar("H", bound=Callable[..., object])
+
+
+class Dispatcher:
+    """Runs handlers on the thread that made it, when that thread calls ``pump``.
+
+    ``operation.completed += dispatcher.bind(handler)`` has the handler run inside ``pump``, and
+    ``-= dispatcher.bind(handler)`` takes it out again.
+    """
+
+    def __init__(self) -> None:
+        self._owner = threading.get_ident()
+        self._queue: Deque[Tuple[Callable[..., object], Tuple[object, ...]]] = deque()
+        self._closed = False
+
+    def post(self, function: Callable[..., object], *args: object) -> None:
+        """Have a function called by the next ``pump``; from any thread, never blocks."""
+        if not callable(function):
+            raise TypeError(f"post takes a callable, not {type(function).__name__}")
+        if self._closed:
+            logger.error("arr: %r was posted to a closed dispatcher and will not run", function)
+            return
+        self._queue.append((function, args))
+
+    def bind(self, handler: H) -> Bound[H]:
+        """Return a handler that posts this one; equal to every other bind of the same handler."""
+        if not callable(handler):
+            raise TypeError(f"bind takes a callable, not {type(handler).__name__}")
+        return Bound(self, handler)
+
+    def pump(self, max_items: Optional[int] = None, budget: Optional[float] = None) -> int:
+        """Call what was posted before now, on the owner's thread; return how many were called.
+
+        At most ``max_items``, and none begins after ``budget`` seconds. What an item posts waits
+        for the next pump. An item that fails is logged, and the others still run.
+        """
+        if threading.get_ident() != self._owner:
+            raise RuntimeError("only the thread that made a Dispatcher may pump it")
+        limit = len(self._queue)
+        if max_items is not None:
+            limit = min(limit, max_items)
+        end = None if budget is None else time.monotonic() + budget
+        called = 0
+        while called < limit and (end is None or time.monotonic() < end):
+            try:
+                function, args = self._queue.popleft()
+            except IndexError:  # an item that ran pumped too
+                break
+            called += 1
+            try:
+                function(*args)
+            except Exception:  # not SystemExit, not Ctrl-C: this is the application's own thread
+                logger.exception("arr: %r failed in a dispatcher", function)
+        return called
+
+    def close(self) -> None:
+        """Call what is left, and refuse from then on."""
+        self._closed = True
+        while self.pump():
+            pass
+
+
+class Bound(Generic[H]):
+    """A handler tied to a dispatcher: calling it posts it."""
+
+    __slots__ = ("dispatcher", "handler")
+
+    def __init__(self, dispatcher: Dispatcher, handler: H) -> None:
+        self.dispatcher = dispatcher
+        self.handler = handler
+
+    def __call__(self, *args: Any) -> None:
+        self.dispatcher.post(self.handler, *args)
+
+    def __eq__(self, other: object) -> bool:
+        return (type(other) is type(self) and other.dispatcher is self.dispatcher
+                and bool(other.handler == self.handler))
+
+    def __hash__(self) -> int:
+        return hash((id(self.dispatcher), self.handler))
+
+    def __repr__(self) -> str:
+        return f"<bound to a dispatcher: {self.handler!r}>"

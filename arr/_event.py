@@ -1,0 +1,128 @@
+"""Events: ``+=`` and ``-=`` as in C#, and the guarded call of one handler.
+
+The lists in here are shared between threads without a lock, because a signal handler or a
+finalizer may call the API at any instant, on the very thread that would hold it. What keeps
+them whole is that ``append``, ``pop``, ``remove`` and ``copy`` of a list are single steps of the
+interpreter, as long as no ``__eq__`` written in Python takes part: so handlers, which may define
+one, are wrapped in entries, which do not.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Callable, Generic, List, TypeVar
+
+logger = logging.getLogger("arr")
+
+H = TypeVar("H", bound=Callable[..., object])
+E = TypeVar("E", bound="EventBase[Any]")
+
+
+def guarded(call: Callable[..., object], *args: object) -> None:
+    """Call a piece of user code; whatever it raises is logged and goes no further."""
+    try:
+        call(*args)
+    except BaseException:  # SystemExit in a handler must not cost the worker or the next handler
+        try:
+            logger.exception("arr: the handler %r failed; the other handlers go on", call)
+        except BaseException:  # a logging handler, or the handler's own repr, is user code too
+            logger.error("arr: a handler failed, and so did the report of it")
+
+
+class Entry:
+    """A place in an event's list; told apart by identity alone, see the top of this file."""
+
+    __slots__ = ()
+
+    def deliver(self, *args: object) -> None:
+        raise NotImplementedError
+
+
+class Subscription(Entry):
+    """A handler in an event's list."""
+
+    __slots__ = ("handler",)
+
+    def __init__(self, handler: Callable[..., object]) -> None:
+        self.handler = handler
+
+    def deliver(self, *args: object) -> None:
+        guarded(self.handler, *args)
+
+
+def discard(entries: List[Any], entry: Entry) -> bool:
+    """Take an entry out of a list; False when somebody else took it first."""
+    try:
+        entries.remove(entry)
+    except ValueError:
+        return False
+    return True
+
+
+def unsubscribe(entries: List[Any], handler: object) -> None:
+    """Take out the last entry whose handler equals this one; none is no error.
+
+    The comparison is user code, so it runs on a copy. When the entry found has been taken
+    meanwhile, the handler is running or has run: it cannot be recalled.
+    """
+    for entry in reversed(entries.copy()):
+        if isinstance(entry, Subscription) and entry.handler == handler:
+            discard(entries, entry)
+            return
+
+
+class EventBase(Generic[H]):
+    """What every event can do: ``event += h``, ``event -= h``, ``@event``."""
+
+    __slots__ = ()
+
+    def _subscribe(self, handler: H) -> None:
+        raise NotImplementedError
+
+    def _unsubscribe(self, handler: H) -> None:
+        raise NotImplementedError
+
+    def __iadd__(self: E, handler: H) -> E:
+        if not callable(handler):
+            raise TypeError(f"an event takes a callable, not {type(handler).__name__}")
+        self._subscribe(handler)
+        return self
+
+    def __isub__(self: E, handler: H) -> E:
+        self._unsubscribe(handler)
+        return self
+
+    def __call__(self, handler: H) -> H:
+        """Subscribe and return the handler, so that an event serves as a decorator."""
+        self.__iadd__(handler)
+        return handler
+
+
+class Event(EventBase[H]):
+    """An event that may be raised many times, on whatever thread raises it."""
+
+    __slots__ = ("_entries",)
+
+    def __init__(self) -> None:
+        self._entries: List[Subscription] = []
+
+    def _subscribe(self, handler: H) -> None:
+        self._entries.append(Subscription(handler))
+
+    def _unsubscribe(self, handler: H) -> None:
+        unsubscribe(self._entries, handler)
+
+    def _raise(self, *args: object) -> None:
+        """Call the handlers subscribed now, in order, except those removed meanwhile."""
+        for entry in self._entries.copy():
+            if entry in self._entries:
+                entry.deliver(*args)
+
+
+def must_be(event: object, same: bool) -> None:
+    """Refuse the assignment that ``op.completed = x`` would be; ``+=`` passes."""
+    if not same:
+        raise TypeError(
+            f"an event cannot be replaced (got {type(event).__name__}); subscribe with += and "
+            f"unsubscribe with -="
+        )
