@@ -1,0 +1,383 @@
+"""One call, from the caller's thread to the handlers: the shared core of a frontend, and its jobs.
+
+The caller's thread only checks arguments, takes the session's slot and submits a job. All else
+happens in the job, on a worker, in this order: place on the wire, token, send, decode, give the
+place back, store and publish the outcome, run the handlers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import (
+    TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Tuple, Type,
+)
+
+from ._account import Account
+from ._async import CppCallback, IAsync, Slot
+from ._event import logger
+from ._flights import Flight, Watch
+from ._models import Json
+from ._replies import Reply, clean, new_correlation, parse_json, parse_retry_after
+from ._results import ARRResult, CallFailed, RRSessionGeneralContext, result_of_http
+from ._routes import Route
+from ._tokens import USER_AGENT, Token, Tokens
+from ._workers import Clock, Gate, Job, Runner, at_exit, workers
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
+BACKOFF = (0.1, 0.3)  # seconds before the second and the third try of a GET or DELETE
+_sent_numbers = itertools.count(1)
+
+Callback = Optional[Callable[..., object]]
+
+
+class Params(Protocol):
+    def to_wire(self) -> Json: ...
+
+
+class Owner(Protocol):
+    """The object that a call was made on."""
+
+    def _adopt(self, core: Core, route: Route, value: Any, sent: int) -> Tuple[Any, Optional[Job]]:
+        """Return the operation's value, and what to do just before it is published."""
+
+
+class ExecutorRunner:
+    """Runs jobs on an executor of the caller's; what it refuses runs, or ends, on our workers."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def submit(self, job: Job) -> None:
+        try:
+            future = self._executor.submit(job)
+        except Exception as error:
+            logger.debug("arr: the executor refused a job: %s", type(error).__name__)
+            self._refused(job)
+        else:
+            future.add_done_callback(lambda done: self._done(job, done))
+
+    def _done(self, job: Job, future: Future[object]) -> None:
+        if future.cancelled() or future.exception() is not None:
+            self._refused(job)
+
+    def _refused(self, job: Job) -> None:
+        workers.submit(getattr(job, "refused", job))
+
+
+class Core:
+    """What a frontend, its sessions and its jobs share; it goes when the last of them lets go."""
+
+    def __init__(self, account: Account, executor: Optional[Executor],
+                 timeout: Tuple[float, float], max_calls: int, exit_seconds: float,
+                 clock: Clock) -> None:
+        from ._transport import Transport  # here, because importing requests takes long
+
+        self.account = account
+        self.base_url = f"{account.service_url}/v1/accounts/{account.id}"
+        self.clock = clock
+        self.runner: Runner = workers if executor is None else ExecutorRunner(executor)
+        self.operation_seconds = timeout[0] + 2 * timeout[1]
+        self.exit_seconds = exit_seconds
+        self.gate = Gate(max_calls)
+        self.watch = Watch(clock)
+        self.transport = Transport((account.sts_url, account.service_url), timeout, max_calls)
+        self.tokens = Tokens(account, self.transport, clock, self.watch, self.runner,
+                             self.operation_seconds)
+        self.resting: Dict[Call, None] = {}  # calls between two tries
+        self._generation = workers.generation
+        at_exit(self)
+
+    def call(self, route: Route, owner: Owner, path: Callable[[], str], params: Optional[Params],
+             callback: Callback, slot: Optional[Slot] = None,
+             job: Optional[Type[Call]] = None) -> IAsync[Any]:
+        """Begin a call and return its operation; what cannot begin comes back completed."""
+        operation = new_operation(self.runner, route, callback)
+        try:
+            self._refuse_at_the_end()
+            body = None if params is None else json.dumps(params.to_wire()).encode("ascii")
+            call = (job or Call)(self, route, path(), body, owner, operation)
+            if slot is not None and not slot.take(operation):
+                raise CallFailed(ARRResult.AlreadyExists, "a call of this kind is still running "
+                                 "on this session object; wait for its completed event")
+        except CallFailed as failure:
+            return refuse(operation, route, failure)
+        self.runner.submit(call)
+        return operation
+
+    def _refuse_at_the_end(self) -> None:
+        if self._generation is not workers.generation:
+            raise CallFailed(ARRResult.AlreadyDeinitialized, "this frontend was made before "
+                             "os.fork; make a new one in the child")
+        if workers.closing:
+            raise CallFailed(ARRResult.Cancelled, "the process ends")
+
+    def rest(self, call: Call, seconds: float) -> None:
+        """Let a call try again later; it holds neither a thread nor a place meanwhile."""
+        self.resting[call] = None
+        self.clock.call_at(self.clock.monotonic() + seconds, lambda: self._wake(call))
+        if workers.closing:
+            self._wake(call)
+
+    def _wake(self, call: Call) -> None:
+        if self.resting.pop(call, self) is None:  # it was there, and nobody else wakes it
+            # Through a worker, because a caller's executor may block and timers must not.
+            workers.submit(lambda: self.runner.submit(call))
+
+    def leave_place(self) -> None:
+        """Give a place back; it goes straight to the call that waits longest."""
+        waiting = self.gate.leave()
+        if waiting is not None:
+            self.runner.submit(waiting)
+
+    def close_at_exit(self) -> None:
+        """Give up all calls but those that change something and have left, and stop calls."""
+        for job in self.gate.open_wide():
+            workers.submit(job)
+        for call in list(self.resting):
+            self._wake(call)
+        for flight in self.watch.current():
+            if flight.owner is None:
+                flight.cut(ARRResult.Cancelled)
+            else:
+                flight.owner.give_up(flight)
+
+
+def new_operation(runner: Runner, route: Route, callback: Callback) -> IAsync[Any]:
+    """Return a pending operation whose first subscriber is the callback, if there is one."""
+    if callback is not None and not callable(callback):
+        raise TypeError(f"{route.name} takes a callable as its last argument, not "
+                        f"{type(callback).__name__}")
+    operation: IAsync[Any] = IAsync(runner)
+    if callback is not None:
+        operation._queue.append(CppCallback(callback, route.cpp_arguments))
+    return operation
+
+
+def refuse(operation: IAsync[Any], route: Route, failure: CallFailed) -> IAsync[Any]:
+    """Complete an operation that never began; its handlers run on a worker all the same."""
+    operation._complete(failure_context(route, failure))
+    if operation._queue:
+        operation._runner.submit(operation._drain)
+    return operation
+
+
+def disposed(runner: Runner, route: Route, callback: Callback, what: str) -> IAsync[Any]:
+    """Return the completed operation of a call on a disposed object."""
+    return refuse(new_operation(runner, route, callback), route,
+                  CallFailed(ARRResult.AlreadyDeinitialized, f"the {what} was disposed"))
+
+
+class _Answer(NamedTuple):
+    context: RRSessionGeneralContext
+    value: Any
+    store: Optional[Job]
+
+
+class Call:
+    """The job of one call. Run by a worker, perhaps several times: once for each try."""
+
+    __slots__ = ("core", "route", "path", "body", "owner", "operation", "flight")
+
+    def __init__(self, core: Core, route: Route, path: str, body: Optional[bytes], owner: Owner,
+                 operation: IAsync[Any]) -> None:
+        self.core = core
+        self.route = route
+        self.path = path
+        self.body = body
+        self.owner = owner
+        self.operation = operation
+        self.flight: Optional[Flight] = None
+
+    def __call__(self) -> None:
+        if not self.core.gate.enter(self):
+            return  # whoever leaves next submits us again
+        try:
+            answer = self._fly()
+        except BaseException:  # Ctrl-C, on the thread of somebody's own executor
+            self.refused()
+            raise
+        finally:
+            # Before the outcome shows: a handler may block, and must not block the wire with it.
+            self.core.leave_place()
+        if answer is not None:
+            self.operation._complete(*answer)
+            self.operation._drain()
+
+    # -- what the end of the process asks ------------------------------------------------------
+
+    @property
+    def delivering(self) -> bool:
+        """True while only handlers are left to run."""
+        return self.operation.is_completed
+
+    @property
+    def abandoned(self) -> bool:
+        """True when the operation has been completed over our head; nobody waits for us."""
+        return self.flight is not None and self.flight.abandoned
+
+    def give_up(self, flight: Flight) -> None:
+        """Complete as Cancelled, unless the request may have changed something, or must."""
+        method = self.route.method
+        if method == "DELETE":
+            return
+        if not flight.cut(ARRResult.Cancelled, unless_launched=method in ("POST", "PATCH")):
+            return
+        if self.operation._complete(failure_context(self.route, _cancelled())):
+            flight.abandoned = True
+            workers.submit(self.operation._drain)
+
+    def refused(self) -> None:
+        """Complete as Cancelled, on a worker of ours: the executor did not run us."""
+        if self.core.gate.withdraw(self):
+            self.core.leave_place()
+        failure = CallFailed(ARRResult.Cancelled, "the executor refused, cancelled or failed it")
+        self.operation._complete(failure_context(self.route, failure))
+        workers.submit(self.operation._drain)
+
+    # -- one try -------------------------------------------------------------------------------
+
+    def _fly(self) -> Optional[_Answer]:
+        """Return the answer, or None if there will be another try."""
+        core = self.core
+        flight = self.flight
+        if flight is None:
+            flight = Flight(core.clock.monotonic() + core.operation_seconds, self)
+            self.flight = flight
+        core.watch.add(flight)
+        try:
+            # The flight is registered first: at the end, either the hook sees it or we see that.
+            if workers.closing and self.route.method != "DELETE":
+                raise _cancelled()
+            return self._send(flight)
+        except CallFailed as failure:
+            if self._may_retry(flight, failure):
+                flight.tries += 1
+                core.rest(self, BACKOFF[flight.tries - 1])
+                return None
+            return self._failed(flight, failure)
+        except Exception:
+            logger.exception("arr: %s failed in a way that nobody foresaw", self.route.name)
+            return self._failed(flight, CallFailed(
+                ARRResult.Fail, "an error inside the package, see the log of arr"))
+        finally:
+            core.watch.remove(flight)
+
+    def _may_retry(self, flight: Flight, failure: CallFailed) -> bool:
+        # What has not left may be sent later, whatever it is: then the token service failed.
+        return (failure.retryable and (self.route.retryable or not flight.launched)
+                and flight.tries < len(BACKOFF) and not workers.closing)
+
+    def _failed(self, flight: Flight, failure: CallFailed) -> _Answer:
+        return _Answer(failure_context(self.route, failure, flight.correlation), None, None)
+
+    def _send(self, flight: Flight) -> _Answer:
+        tokens = self.core.tokens
+        token, cached = tokens.get(flight)
+        flight.launch()
+        reply = self._request(flight, token)
+        if reply.status == 401 and cached and tokens.renewable:
+            token = tokens.renew(flight, token)
+            reply = self._request(flight, token)
+        return self._read(flight, token, reply)
+
+    def _request(self, flight: Flight, token: Token) -> Reply:
+        flight.sent = next(_sent_numbers)
+        flight.correlation = new_correlation() + ".0"
+        headers = {
+            "Authorization": f"Bearer {token.text}",
+            "MS-CV": flight.correlation,
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": USER_AGENT,
+        }
+        if self.route.method in ("POST", "PATCH"):
+            headers["Content-Type"] = "application/json"
+            headers["Content-Length"] = str(len(self.body or b""))
+        return self.core.transport.send(flight, self.route.method, self.core.base_url + self.path,
+                                        headers, self.body)
+
+    def _read(self, flight: Flight, token: Token, reply: Reply) -> _Answer:
+        route, code = self.route, reply.status
+        correlation = clean(reply.headers.get("MS-CV"))
+        result = result_of_http(code, route.not_found)
+        if code == 404 and route.method == "DELETE" and flight.tries:
+            result = ARRResult.Success  # an earlier try has done it, and its reply was lost
+        if result != ARRResult.Success:
+            raise CallFailed(
+                result, _advice(result, code) + self._server_says(reply, token), code=code,
+                retryable=route.retryable and code in (502, 503, 504), correlation=correlation,
+                retry_after=parse_retry_after(reply.headers, self.core.clock.time()))
+        value: Any = ARRResult.Success
+        if route.decode is not None:
+            try:
+                value = route.decode(parse_json(reply.body, "the reply"))
+            except CallFailed as failure:
+                failure.code, failure.correlation = code, correlation
+                raise
+        value, store = self.owner._adopt(self.core, route, value, flight.sent)
+        context = RRSessionGeneralContext(ARRResult.Success, code, "", flight.correlation,
+                                          correlation, None)
+        return _Answer(context, value, store)
+
+    def _server_says(self, reply: Reply, token: Token) -> str:
+        """Return the error text of a reply, if it has one, without any secret of ours in it."""
+        try:
+            error = parse_json(reply.body, "the reply").get("error")
+            if isinstance(error, dict):
+                error = error.get("message")
+        except (CallFailed, AttributeError):
+            return ""
+        if not isinstance(error, str) or not error.strip():
+            return ""
+        for secret in self._secrets(token):
+            error = error.replace(secret, "***")
+        return f'; the service says "{clean(error)}"'
+
+    def _secrets(self, token: Token) -> List[str]:
+        secrets = [token.text]
+        credential = self.core.account.sts_credential
+        if credential:
+            secrets += [credential, credential.partition(":")[2] or credential]
+        if self.body and b"?" in self.body:  # the signatures of containers
+            secrets += [text.partition("?")[2] for text in json.loads(self.body).values()
+                        if isinstance(text, str) and "?" in text]
+        return [secret for secret in secrets if secret]
+
+
+def _cancelled() -> CallFailed:
+    return CallFailed(ARRResult.Cancelled, "given up because the process ends")
+
+
+_ADVICE = {
+    ARRResult.AuthenticationFailed: "the service refused the token; check the account's "
+                                    "credential, domain and rights",
+    ARRResult.SessionNotFound: "the account has no session with this id",
+    ARRResult.InvalidId: "the account has no ingestion with this id",
+    ARRResult.TooManyRequests: "too many requests; wait before the next one",
+    ARRResult.InvalidParam: "the service refused the arguments",
+    ARRResult.AlreadyExists: "the service says that it exists already",
+}
+
+
+def _advice(result: ARRResult, code: int) -> str:
+    if code >= 500:
+        return "the service failed; try again later"
+    return _ADVICE.get(result, "an unexpected reply; check the account domain")
+
+
+def failure_context(route: Route, failure: CallFailed,
+                    request_correlation: str = "") -> RRSessionGeneralContext:
+    """Return the context of a failed call, with a message for whoever reads the log at night."""
+    message = f"{route.name}: {failure.result}"
+    if failure.code:
+        message += f" (HTTP {failure.code})"
+    message += f": {failure.detail}"
+    if failure.retry_after is not None:
+        message += f"; retry after {failure.retry_after:g} s"
+    if failure.correlation:
+        message += f"; MS-CV {failure.correlation}"
+    return RRSessionGeneralContext(failure.result, failure.code, message, request_correlation,
+                                   failure.correlation, failure.retry_after)

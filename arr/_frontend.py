@@ -1,0 +1,220 @@
+"""AzureFrontend: the account's calls, and the sessions that are made from it."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, Union
+
+from . import _routes as routes
+from ._account import Account, AzureFrontendAccountInfo
+from ._async import IAsync
+from ._calls import Callback, Core, Params, disposed
+from ._models import (
+    CreateRenderingSessionParams, IngestAssetParams, RRRenderingSessionProperties, checked_id,
+)
+from ._results import (
+    ARRIngestionSessionStatus, ARRResult, CallFailed, RRException, RRSessionGeneralContext,
+)
+from ._routes import Route
+from ._session import AzureSession
+from ._workers import Clock, Job, SystemClock
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+Context = RRSessionGeneralContext
+Seconds = Union[int, float]
+
+
+class AzureFrontend:
+    """The client of an account: ingests models, creates, opens and lists rendering sessions.
+
+    ``executor`` runs the calls and their handlers in place of the worker threads. ``timeout`` is
+    (connect, read) in seconds; a whole operation may take connect + 2 x read. ``max_calls`` is
+    the number of calls on the wire at once. ``exit_seconds`` is how long the end of the process
+    may wait for calls that change something. ``clock`` replaces the time, for tests. Raises
+    RRException(InvalidParam) that says which account field is wrong. Source: "Azure Frontend".
+    """
+
+    def __init__(self, account_info: AzureFrontendAccountInfo, *,
+                 executor: Optional[Executor] = None,
+                 timeout: Union[Seconds, Tuple[Seconds, Seconds]] = (5, 30),
+                 max_calls: int = 64, exit_seconds: Seconds = 1.0,
+                 clock: Optional[Clock] = None) -> None:
+        account = Account(account_info)
+        if not isinstance(max_calls, int) or isinstance(max_calls, bool) or max_calls < 1:
+            raise RRException(ARRResult.InvalidParam, "max_calls must be an int of at least 1")
+        core = Core(account, executor, _checked_timeout(timeout), max_calls,
+                    _checked_seconds("exit_seconds", exit_seconds, 0.0), clock or SystemClock())
+        self._core: Optional[Core] = core
+        self._runner = core.runner
+        self._domain = account.domain
+        self._sessions: List[weakref.ref[AzureSession]] = []
+
+    def __repr__(self) -> str:
+        return f"<AzureFrontend {self._domain}{'' if self._core else ', disposed'}>"
+
+    @property
+    def account_domain(self) -> str:
+        """The domain in use: the location and the account's domain, or the domain as it is."""
+        return self._domain
+
+    # -- ingestion ---------------------------------------------------------------------------
+
+    def start_asset_ingestion_async(
+            self, params: IngestAssetParams,
+            callback: Optional[Callable[[Context, str], object]] = None) -> IAsync[str]:
+        """Start the ingestion of a model from one container to another.
+
+        Completes on a worker thread, when the service has accepted it. Value: the asset id. Fails
+        with InvalidParam or any result of the transport. Never sent twice. Source: "Start asset
+        ingestion".
+        """
+        _must_be(params, IngestAssetParams, "start_asset_ingestion_async")
+        return self._call(routes.START_ASSET_INGESTION, callback, params)
+
+    def get_ingestion_status_async(
+            self, asset_id: str,
+            callback: Optional[Callable[[Context, ARRIngestionSessionStatus], object]] = None
+    ) -> IAsync[ARRIngestionSessionStatus]:
+        """Ask how far an ingestion is.
+
+        Completes on a worker thread. Value: ARRIngestionSessionStatus. Fails with InvalidId when
+        the account has no such ingestion. Source: "Get ingestion status".
+        """
+        return self._call(routes.GET_INGESTION_STATUS, callback, None, ("asset_id", asset_id))
+
+    # -- sessions ----------------------------------------------------------------------------
+
+    def create_rendering_session_async(
+            self, params: CreateRenderingSessionParams,
+            callback: Optional[Callable[[Context, AzureSession], object]] = None
+    ) -> IAsync[AzureSession]:
+        """Create a rendering session; its machine starts, and costs money until it is stopped.
+
+        Completes on a worker thread, when the service has accepted it. Value: AzureSession, still
+        starting. Fails with InvalidParam or any result of the transport. Never sent twice.
+        Source: "Create rendering session".
+        """
+        _must_be(params, CreateRenderingSessionParams, "create_rendering_session_async")
+        return self._call(routes.CREATE_RENDERING_SESSION, callback, params)
+
+    def open_rendering_session(self, session_id: str) -> AzureSession:
+        """Return the object of an existing session; asks nobody whether it exists.
+
+        Synchronous. RRException(InvalidParam) for what cannot be an id, AlreadyDeinitialized on a
+        disposed frontend. Source: "Open an existing rendering session".
+        """
+        core = self._core
+        if core is None:
+            raise RRException(ARRResult.AlreadyDeinitialized, "the frontend was disposed")
+        try:
+            return self._session(core, checked_id("session_id", session_id))
+        except CallFailed as failure:
+            raise RRException(failure.result, failure.detail) from None
+
+    def get_rendering_session_properties_async(
+            self, session_id: str,
+            callback: Optional[Callable[[Context, RRRenderingSessionProperties], object]] = None
+    ) -> IAsync[RRRenderingSessionProperties]:
+        """Ask for the properties of any session of the account; no session object caches them.
+
+        Completes on a worker thread. Value: RRRenderingSessionProperties. Fails with
+        SessionNotFound. Source: the C++ snippet of "Get rendering session properties".
+        """
+        return self._call(routes.GET_RENDERING_SESSION_PROPERTIES, callback, None,
+                          ("session_id", session_id))
+
+    def get_current_rendering_sessions_async(
+            self, callback: Optional[Callable[
+                [Context, List[RRRenderingSessionProperties], int], object]] = None
+    ) -> IAsync[List[RRRenderingSessionProperties]]:
+        """List the sessions of the account that are starting or ready.
+
+        Completes on a worker thread. Value: a list of RRRenderingSessionProperties. Fails with any
+        result of the transport. Source: "Get current rendering sessions".
+        """
+        return self._call(routes.GET_CURRENT_RENDERING_SESSIONS, callback)
+
+    # -- lifetime ----------------------------------------------------------------------------
+
+    def dispose(self) -> None:
+        """Refuse further calls. Calls in flight complete; sessions of this frontend work on."""
+        self._core = None
+
+    def __enter__(self) -> AzureFrontend:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.dispose()
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _call(self, route: Route, callback: Callback, params: Optional[Params] = None,
+              *ids: Tuple[str, str]) -> IAsync[Any]:
+        for name, value in ids:
+            if not isinstance(value, str):
+                raise TypeError(f"{name} must be a str, not {type(value).__name__}")
+        core = self._core
+        if core is None:
+            return disposed(self._runner, route, callback, "frontend")
+        return core.call(
+            route, self, lambda: route.url_path(*[checked_id(*each) for each in ids]), params,
+            callback)
+
+    def _adopt(self, core: Core, route: Route, value: Any, sent: int) -> Tuple[Any, Optional[Job]]:
+        if route is routes.CREATE_RENDERING_SESSION:
+            return self._session(core, value), None  # with the job's core: we may be disposed
+        return value, None
+
+    def _session(self, core: Core, session_id: str) -> AzureSession:
+        session = AzureSession(core, self, session_id)
+        for reference in self._sessions.copy():
+            if reference() is None:
+                try:
+                    self._sessions.remove(reference)
+                except ValueError:
+                    pass
+        self._sessions.append(weakref.ref(session))
+        return session
+
+    def _session_at(self, hostname: str) -> Optional[AzureSession]:
+        """Return the newest session object, not disposed, whose cached hostname is this one."""
+        for reference in reversed(self._sessions.copy()):
+            session = reference()
+            if session is not None and session._core and session.hostname == hostname:
+                return session
+        return None
+
+    # -- the SDK's spelling ------------------------------------------------------------------
+
+    AccountDomain = account_domain
+    StartAssetIngestionAsync = start_asset_ingestion_async
+    GetIngestionStatusAsync = get_ingestion_status_async
+    CreateRenderingSessionAsync = create_rendering_session_async
+    OpenRenderingSession = open_rendering_session
+    GetRenderingSessionPropertiesAsync = get_rendering_session_properties_async
+    GetCurrentRenderingSessionsAsync = get_current_rendering_sessions_async
+    Dispose = dispose
+
+
+def _must_be(params: object, kind: type, call: str) -> None:
+    if not isinstance(params, kind):
+        raise TypeError(f"{call} takes {kind.__name__}, not {type(params).__name__}")
+
+
+def _checked_seconds(name: str, value: object, least: float) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
+    if not least <= value < 1e6:
+        raise RRException(ARRResult.InvalidParam, f"{name} must be at least {least:g} s and less "
+                          "than a million")
+    return float(value)
+
+
+def _checked_timeout(timeout: object) -> Tuple[float, float]:
+    pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    if len(pair) != 2:
+        raise RRException(ARRResult.InvalidParam, "timeout must be seconds, or (connect, read)")
+    return (_checked_seconds("the connect timeout", pair[0], 0.001),
+            _checked_seconds("the read timeout", pair[1], 0.001))

@@ -1,0 +1,115 @@
+"""The inspector file: a local html page that takes the browser to a session's inspector.
+
+The page is a form that posts the token in its body, by itself: a token never stands in a URL,
+where histories and logs would keep it. It is good for as long as the token is, 24 h at most.
+"""
+
+from __future__ import annotations
+
+import html
+import ipaddress
+import os
+import re
+import shutil
+import stat
+import tempfile
+import time
+
+from ._calls import Call, _Answer
+from ._flights import Flight
+from ._models import RRRenderingSessionProperties, invalid
+from ._results import ARRResult, CallFailed, RRSessionGeneralContext
+
+FILE_NAME = "StartArrInspector.html"
+DEFAULT_PORT = 8443
+VALID_SECONDS = 24 * 3600
+_PREFIX = "arr-inspector-"
+_HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*\Z")
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="referrer" content="no-referrer">
+<title>ARR inspector</title>
+</head>
+<body>
+<form id="start" method="post" action="{action}">
+<input type="hidden" name="token" value="{token}">
+<noscript>Scripts are off: press the button to open the inspector.</noscript>
+<button>Open the ARR inspector</button>
+</form>
+<script>document.getElementById("start").submit();</script>
+</body>
+</html>
+"""
+
+
+def inspector_url(properties: RRRenderingSessionProperties) -> str:
+    """Return the URL of a session's inspector; the host name in it comes from a server."""
+    host = properties.hostname
+    if not host:
+        raise invalid("the session has no hostname yet; call GetRenderingSessionPropertiesAsync "
+                      "until it is Ready")
+    if not _HOST.match(host) or len(host) > 253:
+        try:
+            ipaddress.IPv4Address(host)
+        except ValueError:
+            raise invalid("the session's hostname is not a host name") from None
+    name = host.lower()
+    here = name == "localhost" or name.endswith(".localhost") or name == "127.0.0.1"
+    port = properties.arr_inspector_port or DEFAULT_PORT
+    return f"{'http' if here else 'https'}://{host}:{port}/"
+
+
+class InspectorCall(Call):
+    """The job of ConnectToArrInspectorAsync: a token, perhaps, and a file; no request.
+
+    Its path is the URL of the inspector, as it stood in the session's cache at the call.
+    """
+
+    __slots__ = ()
+
+    def _send(self, flight: Flight) -> _Answer:
+        token, _ = self.core.tokens.get(flight)
+        page = _PAGE.format(action=html.escape(self.path), token=html.escape(token.text))
+        try:
+            path = write_page(page)
+        except OSError as error:
+            raise CallFailed(ARRResult.FailedToOpenFile, "the inspector file cannot be written to "
+                             f"the directory for temporary files: {error.strerror}") from None
+        return _Answer(RRSessionGeneralContext(ARRResult.Success), path, None)
+
+
+def write_page(page: str) -> str:
+    """Write the page into a fresh directory of the owner's alone; return its path."""
+    remove_old_pages()
+    # mkdtemp makes a new directory with mode 0700, or fails: a link planted in a shared
+    # directory for temporary files leads nowhere.
+    directory = tempfile.mkdtemp(prefix=_PREFIX)
+    path = os.path.join(directory, FILE_NAME)
+    part = path + ".part"
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(page)
+    os.replace(part, path)  # nobody reads half a page
+    return path
+
+
+def remove_old_pages() -> None:
+    """Remove our own directories whose token has expired."""
+    root = tempfile.gettempdir()
+    try:
+        with os.scandir(root) as entries:
+            for entry in entries:
+                if entry.name.startswith(_PREFIX) and _is_ours_and_old(entry):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+    except OSError:
+        pass  # a directory that cannot be listed has nothing that we could remove
+
+
+def _is_ours_and_old(entry: os.DirEntry[str]) -> bool:
+    status = entry.stat(follow_symlinks=False)
+    ours = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+    return (ours and stat.S_ISDIR(status.st_mode)
+            and time.time() - status.st_mtime > VALID_SECONDS)

@@ -1,0 +1,140 @@
+"""Tools to test the threading behaviour of one's own handlers: no sleeping, no racing.
+
+``ManualExecutor`` runs calls and handlers when the test says so, on the test's own thread.
+``FakeClock`` stands still until the test moves it.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from concurrent.futures import Executor, Future
+from typing import Any, Callable, Tuple, TypeVar
+
+from ._workers import Job, Timer, TimerHeap
+
+R = TypeVar("R")
+
+_Item = Tuple["Future[Any]", Callable[..., Any], Tuple[Any, ...], Any]
+
+
+class ManualExecutor(Executor):
+    """An executor whose jobs run when ``run_next`` or ``run_all`` is called, on that thread.
+
+    >>> from arr import AzureFrontend, AzureFrontendAccountInfo, SessionLocation
+    >>> from arr.emulator import Emulator
+    >>> emulator = Emulator().start()
+    >>> account = AzureFrontendAccountInfo(emulator.url, emulator.account_id,
+    ...     emulator.account_key, location=SessionLocation.ignore)
+    >>> executor = ManualExecutor()
+    >>> frontend = AzureFrontend(account, executor=executor)
+    >>> operation = frontend.get_current_rendering_sessions_async()
+    >>> operation.completed += lambda done: print("sessions:", done.result)
+    >>> print(operation.status)
+    InProgress
+    >>> executor.run_all()
+    sessions: []
+    1
+    >>> emulator.stop()
+    """
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._closed = False
+
+    def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+        """Keep a job for later; RuntimeError after shutdown."""
+        if self._closed:
+            raise RuntimeError("the executor was shut down")
+        future: Future[R] = Future()
+        self._jobs.put((future, fn, args, kwargs))
+        return future
+
+    @property
+    def pending(self) -> int:
+        """The number of jobs that wait to be run."""
+        return self._jobs.qsize()
+
+    def run_next(self, timeout: float = 0.0) -> bool:
+        """Run the oldest job here and now; False when none has come within ``timeout`` seconds."""
+        try:
+            future, fn, args, kwargs = self._jobs.get(timeout=timeout)
+        except queue.Empty:
+            return False
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:
+                future.set_exception(error)
+                if not isinstance(error, Exception):
+                    raise
+        return True
+
+    def run_all(self) -> int:
+        """Run jobs until none is left, those too that the jobs submit; return how many ran."""
+        count = 0
+        while self.run_next():
+            count += 1
+        return count
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Refuse further jobs; with ``cancel_futures`` cancel those that wait."""
+        self._closed = True
+        while cancel_futures:
+            try:
+                self._jobs.get(timeout=0.0)[0].cancel()
+            except queue.Empty:
+                return
+
+
+class FakeClock:
+    """A clock that stands still until ``advance``; for AzureFrontend and for Emulator.
+
+    >>> clock = FakeClock(time=1000.0)
+    >>> timer = clock.call_at(clock.monotonic() + 5, lambda: print("five seconds later"))
+    >>> clock.advance(4)
+    >>> clock.advance(1)
+    five seconds later
+    >>> clock.time()
+    1005.0
+    """
+
+    def __init__(self, time: float = 1_577_836_800.0) -> None:
+        self._lock = threading.RLock()
+        self._monotonic = 0.0
+        self._offset = time  # of the time of day from the monotonic time
+        self._timers = TimerHeap()
+
+    def time(self) -> float:
+        """Return the time of day, in seconds since the epoch."""
+        return self._monotonic + self._offset
+
+    def monotonic(self) -> float:
+        """Return the seconds advanced so far."""
+        return self._monotonic
+
+    def call_at(self, when: float, action: Job) -> Timer:
+        """Run an action when ``advance`` reaches a monotonic time."""
+        timer = Timer(when, action)
+        with self._lock:
+            self._timers.add(timer)
+        return timer
+
+    def advance(self, seconds: float) -> None:
+        """Move the time on, firing on this thread what is due, in order."""
+        if seconds < 0:
+            raise ValueError("time does not go back; see set_time for a change of the time of day")
+        with self._lock:
+            end = self._monotonic + seconds
+        while True:
+            with self._lock:
+                timer = self._timers.pop_due(end)
+                self._monotonic = max(self._monotonic, end if timer is None else timer.when)
+            if timer is None:
+                return
+            timer.fire()
+
+    def set_time(self, time: float) -> None:
+        """Set the time of day, as a user or a network time service does; monotonic time stays."""
+        with self._lock:
+            self._offset = time - self._monotonic
