@@ -11,6 +11,7 @@ import itertools
 import json
 from typing import (
     TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Tuple, Type,
+    TypeVar,
 )
 
 from ._account import Account
@@ -31,6 +32,7 @@ BACKOFF = (0.1, 0.3)  # seconds before the second and the third try of a GET or 
 _sent_numbers = itertools.count(1)
 
 Callback = Optional[Callable[..., object]]
+O = TypeVar("O", bound=IAsync[Any])  # noqa: E741
 
 
 class Params(Protocol):
@@ -87,6 +89,7 @@ class Core:
         self.tokens = Tokens(account, self.transport, clock, self.watch, self.runner,
                              self.operation_seconds)
         self.resting: Dict[Call, None] = {}  # calls between two tries
+        self.waits: Dict[Any, None] = {}  # the pollers of pending waits
         self._generation = workers.generation
         at_exit(self)
 
@@ -94,7 +97,8 @@ class Core:
              callback: Callback, slot: Optional[Slot] = None,
              job: Optional[Type[Call]] = None) -> IAsync[Any]:
         """Begin a call and return its operation; what cannot begin comes back completed."""
-        operation = new_operation(self.runner, route, callback)
+        operation: IAsync[Any] = IAsync(self.runner)
+        add_callback(operation, route, callback)
         try:
             self._refuse_at_the_end()
             body = None if params is None else json.dumps(params.to_wire()).encode("ascii")
@@ -138,6 +142,8 @@ class Core:
             workers.submit(job)
         for call in list(self.resting):
             self._wake(call)
+        for poller in list(self.waits):
+            poller.cancel()
         for flight in self.watch.current():
             if flight.owner is None:
                 flight.cut(ARRResult.Cancelled)
@@ -145,18 +151,17 @@ class Core:
                 flight.owner.give_up(flight)
 
 
-def new_operation(runner: Runner, route: Route, callback: Callback) -> IAsync[Any]:
-    """Return a pending operation whose first subscriber is the callback, if there is one."""
-    if callback is not None and not callable(callback):
+def add_callback(operation: IAsync[Any], route: Route, callback: Callback) -> None:
+    """Subscribe a callback of the C++ shape, before anybody else can."""
+    if callback is None:
+        return
+    if not callable(callback):
         raise TypeError(f"{route.name} takes a callable as its last argument, not "
                         f"{type(callback).__name__}")
-    operation: IAsync[Any] = IAsync(runner)
-    if callback is not None:
-        operation._queue.append(CppCallback(callback, route.cpp_arguments))
-    return operation
+    operation._queue.append(CppCallback(callback, route.cpp_arguments))
 
 
-def refuse(operation: IAsync[Any], route: Route, failure: CallFailed) -> IAsync[Any]:
+def refuse(operation: O, route: Route, failure: CallFailed) -> O:
     """Complete an operation that never began; its handlers run on a worker all the same."""
     operation._complete(failure_context(route, failure))
     if operation._queue:
@@ -164,10 +169,11 @@ def refuse(operation: IAsync[Any], route: Route, failure: CallFailed) -> IAsync[
     return operation
 
 
-def disposed(runner: Runner, route: Route, callback: Callback, what: str) -> IAsync[Any]:
-    """Return the completed operation of a call on a disposed object."""
-    return refuse(new_operation(runner, route, callback), route,
-                  CallFailed(ARRResult.AlreadyDeinitialized, f"the {what} was disposed"))
+def refuse_disposed(operation: O, route: Route, callback: Callback, what: str) -> O:
+    """Complete the operation of a call on a disposed object."""
+    add_callback(operation, route, callback)
+    return refuse(operation, route, CallFailed(ARRResult.AlreadyDeinitialized,
+                                               f"the {what} was disposed"))
 
 
 class _Answer(NamedTuple):

@@ -16,10 +16,16 @@ class Dispatcher:
     """Runs handlers on the thread that made it, when that thread calls ``pump``.
 
     ``operation.completed += dispatcher.bind(handler)`` has the handler run inside ``pump``, and
-    ``-= dispatcher.bind(handler)`` takes it out again.
+    ``-= dispatcher.bind(handler)`` takes it out again. A frame loop calls ``pump`` once per frame.
+    A host whose loop sleeps gives ``wake``, which is called, on any thread, after each post:
+
+    * asyncio: ``Dispatcher(lambda: loop.call_soon_threadsafe(dispatcher.pump))``
+    * Qt: ``Dispatcher(bridge.posted.emit)`` with a signal ``posted`` connected to ``pump``
+    * Tkinter, which has no such call: ``root.after(20, tick)``, where ``tick`` pumps and repeats
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wake: Optional[Callable[[], object]] = None) -> None:
+        self._wake = wake
         self._owner = threading.get_ident()
         self._queue: Deque[Tuple[Callable[..., object], Tuple[object, ...]]] = deque()
         self._closed = False
@@ -32,6 +38,11 @@ class Dispatcher:
             logger.error("arr: %r was posted to a closed dispatcher and will not run", function)
             return
         self._queue.append((function, args))
+        if self._wake is not None:
+            try:
+                self._wake()
+            except Exception:  # such as a loop that was closed; the item stays for a pump
+                logger.exception("arr: the wake call of a dispatcher failed")
 
     def bind(self, handler: H) -> Bound[H]:
         """Return a handler that posts this one; equal to every other bind of the same handler."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, Union
 from . import _routes as routes
 from ._account import Account, AzureFrontendAccountInfo
 from ._async import IAsync
-from ._calls import Callback, Core, Params, disposed
+from ._calls import Callback, Core, Params, add_callback, refuse, refuse_disposed
 from ._models import (
     CreateRenderingSessionParams, IngestAssetParams, RRRenderingSessionProperties, checked_id,
 )
+from ._polling import Wait, begin_wait, cancel_waits
 from ._results import (
     ARRIngestionSessionStatus, ARRResult, CallFailed, RRException, RRSessionGeneralContext,
 )
@@ -84,6 +85,31 @@ class AzureFrontend:
         """
         return self._call(routes.GET_INGESTION_STATUS, callback, None, ("asset_id", asset_id))
 
+    def wait_for_ingestion_async(
+            self, asset_id: str, deadline: Optional[float] = None, interval: float = 10,
+            callback: Optional[Callable[[Context, ARRIngestionSessionStatus], object]] = None
+    ) -> Wait[ARRIngestionSessionStatus]:
+        """Poll the status of an ingestion, every ``interval`` seconds, until it has ended.
+
+        Completes on a worker thread. Value: Success, Failure or Aborted: look at it.
+        ``progress_changed`` is raised after each poll. Fails with Timeout after ``deadline``
+        seconds, Cancelled when the frontend is disposed, or the result of the third failed poll
+        in a row; being throttled only makes it slower.
+        """
+        route = routes.GET_INGESTION_STATUS
+        if not isinstance(asset_id, str):
+            raise TypeError(f"asset_id must be a str, not {type(asset_id).__name__}")
+        core = self._core
+        if core is None:
+            return refuse_disposed(Wait(self._runner), route, callback, "frontend")
+        try:
+            path = route.url_path(checked_id("asset_id", asset_id))
+        except CallFailed as failure:
+            wait: Wait[ARRIngestionSessionStatus] = Wait(self._runner)
+            add_callback(wait, route, callback)
+            return refuse(wait, route, failure)
+        return begin_wait(core, self, route, path, _has_ended, deadline, interval, callback)
+
     # -- sessions ----------------------------------------------------------------------------
 
     def create_rendering_session_async(
@@ -139,8 +165,11 @@ class AzureFrontend:
     # -- lifetime ----------------------------------------------------------------------------
 
     def dispose(self) -> None:
-        """Refuse further calls. Calls in flight complete; sessions of this frontend work on."""
-        self._core = None
+        """Refuse further calls. Calls in flight complete, waits for ingestions end, sessions of
+        this frontend work on."""
+        core, self._core = self._core, None
+        if core is not None:
+            cancel_waits(core, self)
 
     def __enter__(self) -> AzureFrontend:
         return self
@@ -157,7 +186,7 @@ class AzureFrontend:
                 raise TypeError(f"{name} must be a str, not {type(value).__name__}")
         core = self._core
         if core is None:
-            return disposed(self._runner, route, callback, "frontend")
+            return refuse_disposed(IAsync(self._runner), route, callback, "frontend")
         return core.call(
             route, self, lambda: route.url_path(*[checked_id(*each) for each in ids]), params,
             callback)
@@ -191,11 +220,17 @@ class AzureFrontend:
     AccountDomain = account_domain
     StartAssetIngestionAsync = start_asset_ingestion_async
     GetIngestionStatusAsync = get_ingestion_status_async
+    WaitForIngestionAsync = wait_for_ingestion_async
     CreateRenderingSessionAsync = create_rendering_session_async
     OpenRenderingSession = open_rendering_session
     GetRenderingSessionPropertiesAsync = get_rendering_session_properties_async
     GetCurrentRenderingSessionsAsync = get_current_rendering_sessions_async
     Dispose = dispose
+
+
+def _has_ended(status: ARRIngestionSessionStatus) -> bool:
+    return status in (ARRIngestionSessionStatus.Success, ARRIngestionSessionStatus.Failure,
+                      ARRIngestionSessionStatus.Aborted)
 
 
 def _must_be(params: object, kind: type, call: str) -> None:

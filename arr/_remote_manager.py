@@ -12,7 +12,7 @@ from typing import Callable, Deque, Dict, NamedTuple, Optional, Tuple
 
 from . import _routes as routes
 from ._async import IAsync
-from ._calls import Callback, new_operation, refuse
+from ._calls import Callback, add_callback, refuse
 from ._event import Event, must_be
 from ._frontend import AzureFrontend
 from ._models import UpdateRenderingSessionParams
@@ -138,7 +138,9 @@ class _RemoteManager:
             return session.update_rendering_session_async(params, callback)
         runner = workers if link is None else link.frontend._runner
         route = routes.UPDATE_RENDERING_SESSION
-        return refuse(new_operation(runner, route, callback), route, CallFailed(
+        operation: IAsync[ARRResult] = IAsync(runner)
+        add_callback(operation, route, callback)
+        return refuse(operation, route, CallFailed(
             ARRResult.NoConnection, "the RemoteManager is not connected" if link is None else
             "no session object has the connected host name in its cache; call its "
             "GetRenderingSessionPropertiesAsync"))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
 
 from . import _routes as routes
 from ._async import IAsync, Slot
-from ._calls import Callback, Core, Params, disposed
+from ._calls import Callback, Core, Params, refuse_disposed
 from ._inspector import InspectorCall, inspector_url
+from ._polling import Wait, begin_wait, cancel_waits
 from ._models import RRRenderingSessionProperties, UpdateRenderingSessionParams
 from ._results import (
     ARRRenderingSessionStatus, ARRResult, RRException, RRSessionGeneralContext,
@@ -89,6 +90,25 @@ class AzureSession:
         """
         return self._call(routes.CONNECT_TO_ARR_INSPECTOR, callback)
 
+    def wait_until_ready_async(
+            self, deadline: Optional[float] = None, interval: float = 10,
+            callback: Optional[Callable[[Context, RRRenderingSessionProperties], object]] = None
+    ) -> Wait[RRRenderingSessionProperties]:
+        """Poll the session's properties, every ``interval`` seconds, until it has left Starting.
+
+        Completes on a worker thread. Value: the last properties, whose status is Ready, or Error,
+        Expired or Stopped: look at it. ``progress_changed`` is raised after each poll. Fails with
+        Timeout after ``deadline`` seconds, Cancelled when the object is disposed, or the result
+        of the third failed poll in a row; being throttled only makes it slower. Polls never make
+        another call AlreadyExists.
+        """
+        core = self._core
+        route = routes.GET_RENDERING_SESSION_PROPERTIES
+        if core is None:
+            return refuse_disposed(Wait(self._runner), route, callback, "session")
+        return begin_wait(core, self, route, route.url_path(self._id), _has_started, deadline,
+                          interval, callback)
+
     # -- the cache ---------------------------------------------------------------------------
 
     @property
@@ -123,9 +143,11 @@ class AzureSession:
     # -- lifetime ----------------------------------------------------------------------------
 
     def dispose(self) -> None:
-        """Let go of the frontend. Calls in flight complete; the machine runs on."""
-        self._core = None
+        """Let go of the frontend. Calls in flight complete, waits end; the machine runs on."""
+        core, self._core = self._core, None
         self._frontend = None
+        if core is not None:
+            cancel_waits(core, self)
 
     def __enter__(self) -> AzureSession:
         return self
@@ -139,7 +161,7 @@ class AzureSession:
               params: Optional[Params] = None) -> IAsync[Any]:
         core = self._core
         if core is None:
-            return disposed(self._runner, route, callback, "session")
+            return refuse_disposed(IAsync(self._runner), route, callback, "session")
         slot = self._slots[route.name]
         if route is routes.CONNECT_TO_ARR_INSPECTOR:
             return core.call(route, self, lambda: inspector_url(self.properties), None,
@@ -164,6 +186,7 @@ class AzureSession:
     GetRenderingSessionPropertiesAsync = get_rendering_session_properties_async
     UpdateRenderingSessionAsync = update_rendering_session_async
     StopRenderingSessionAsync = stop_rendering_session_async
+    WaitUntilReadyAsync = wait_until_ready_async
     ConnectToArrInspectorAsync = connect_to_arr_inspector_async
     Properties = properties
     Hostname = hostname
@@ -172,3 +195,8 @@ class AzureSession:
     SessionUUID = session_uuid
     Frontend = frontend
     Dispose = dispose
+
+
+def _has_started(properties: RRRenderingSessionProperties) -> bool:
+    return properties.status not in (ARRRenderingSessionStatus.Starting,
+                                     ARRRenderingSessionStatus.Unknown)
