@@ -1,0 +1,1 @@
+"""Benchmarks: ``python -m tests.bench`` compares the package with its peers in one run."""
