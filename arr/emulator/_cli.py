@@ -1,0 +1,159 @@
+"""The command line: `python -m arr.emulator`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Sequence
+
+from ._emulator import (DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, DEFAULT_ALLOWED_HOSTS,
+                        Emulator)
+
+_EPILOG = """\
+The account above is known to everybody and protects nothing: by default the emulator can be
+reached from this machine only. A model is read from, and its archive written to, containers: an
+Azure Blob SAS URL on one of the allowed hosts, or a file:// directory below --container-root.
+
+Under /_emulator/ are state, requests, clock, capacity, throttle, faults and reset, for example
+  curl -H 'Content-Type: application/json' -d '{"advance": 60}' URL/_emulator/clock
+  curl -H 'Content-Type: application/json' \\
+       -d '{"path": "properties", "status": 503, "times": 2}' URL/_emulator/faults
+"""
+
+_HOW_TO = """\
+Azure Remote Rendering emulator at {url}  (Ctrl-C ends it)
+  {url}/                   what it is doing
+  {url}/_emulator/state    the same as JSON
+
+from arr import AzureFrontend, AzureFrontendAccountInfo, SessionLocation
+
+account = AzureFrontendAccountInfo()
+account.AccountDomain = "{url}"
+account.Location = SessionLocation.ignore
+account.AccountId = "{account_id}"
+account.AccountKey = {key}
+
+with AzureFrontend(account) as frontend:
+    print(frontend.get_current_rendering_sessions_async().get(10))
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the emulator until it is interrupted; return the exit code."""
+    try:
+        return _run(_parser().parse_args(arguments))
+    except KeyboardInterrupt:
+        return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    root: Path | None = options.container_root
+    if root is not None and not root.is_dir():
+        return _complain(f"--container-root {root} is not a directory")
+    if options.verbose:
+        level = logging.INFO if options.verbose == 1 else logging.DEBUG
+        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+        logging.getLogger("arr.emulator").setLevel(level)
+    try:
+        emulator = Emulator(
+            host=options.host, port=options.port, startup_seconds=options.startup_seconds,
+            ingestion_seconds=options.ingestion_seconds, container_root=root,
+            capacity=options.capacity, account_id=options.account_id,
+            account_key=options.account_key, token_seconds=options.token_seconds,
+            accept_authentication_token=options.accept_authentication_token,
+            allowed_hosts=(*DEFAULT_ALLOWED_HOSTS, *options.allow_host),
+            allow_remote=options.allow_remote)
+    except ValueError as error:
+        return _complain(str(error))
+    try:
+        emulator.start()
+    except OSError as error:
+        return _complain(f"cannot listen on {options.host} port {options.port}: "
+                         f"{error.strerror or error}; choose another with --port")
+    try:
+        _serve(emulator, own_key=options.account_key != DEFAULT_ACCOUNT_KEY)
+    finally:
+        emulator.stop()
+    return 0
+
+
+def _serve(emulator: Emulator, own_key: bool) -> None:
+    # Ends like Ctrl-C. Setting an event here instead could deadlock: the handler runs on the
+    # thread that waits for it. Only the main thread may set a handler.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    key = "..." if own_key else emulator.account_key
+    try:
+        print(_HOW_TO.format(url=emulator.url, account_id=emulator.account_id, key=f'"{key}"'),
+              flush=True)
+    except (BrokenPipeError, ValueError):
+        pass  # nobody reads it
+    # On Windows a wait without limit cannot be interrupted.
+    never = threading.Event()
+    while not never.wait(0.5 if os.name == "nt" else None):
+        pass
+
+
+def _complain(text: str) -> int:
+    print(f"arr.emulator: {text}", file=sys.stderr)
+    return 2
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return "arr.emulator " + version("arr-binding")
+    except PackageNotFoundError:
+        return "arr.emulator, not installed"
+
+
+class _ShowVersion(argparse.Action):
+    """Look the version up only when asked: it costs more than starting."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="print the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(_version())
+        parser.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m arr.emulator", epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="A local Azure Remote Rendering service, as it was in December 2019: tokens, "
+                    "model ingestion and\nrendering sessions, for clients that speak its HTTP "
+                    "protocol.")
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    add("--port", type=int, default=8080, help="port; 0 takes a free one (default %(default)s)")
+    add("--startup-seconds", type=float, default=3.0, metavar="S",
+        help="how long a session is Starting (default %(default)g)")
+    add("--ingestion-seconds", type=float, default=1.0, metavar="S",
+        help="how long an ingestion is Running at least (default %(default)g)")
+    add("--container-root", type=Path, metavar="DIR",
+        help="allow file:// containers inside this directory (default: none allowed)")
+    add("--capacity", type=int, metavar="N",
+        help="live sessions of each size; more of them end in Error (default: no limit)")
+    add("--account-id", default=DEFAULT_ACCOUNT_ID, metavar="ID", help="default %(default)s")
+    add("--account-key", default=DEFAULT_ACCOUNT_KEY, metavar="KEY",
+        help="default %(default)s")
+    add("--token-seconds", type=float, default=86_400.0, metavar="S",
+        help="how long an access token is valid (default %(default)g)")
+    add("--accept-authentication-token", action="store_true",
+        help="exchange any Azure AD token too (in December 2019 none was accepted)")
+    add("--allow-host", action="append", default=[], metavar="HOST",
+        help="one more host for Blob containers; may be repeated")
+    add("--allow-remote", action="store_true",
+        help="allow a --host that other machines can reach")
+    add("-v", "--verbose", action="count", default=0,
+        help="one line per request; -vv also for the emulator's own pages")
+    add("--version", action=_ShowVersion)
+    return parser

@@ -1,0 +1,195 @@
+"""`Emulator`: the local service as an object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Sequence
+
+from ._arguments import flag, number, whole
+from ._clock import Clock, SystemClock
+from ._faults import Fault, Hold
+from ._guard import is_loopback
+from ._ingestions import Ingest, IngestionPool, default_ingest
+from ._server import Server
+from ._service import Service
+from ._state import Account, Capacity, State
+from ._sts import Tokens
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+# Known to everybody, like the account of Azurite: it protects nothing.
+DEFAULT_ACCOUNT_ID = "0b3c1d52-7a1e-4f5e-9a70-6c2f1f0a1b2c"
+DEFAULT_ACCOUNT_KEY = "YXJyLmVtdWxhdG9yOiBhIHdlbGwta25vd24ga2V5LCBub3QgYSBzZWNyZXQ="
+
+DEFAULT_ALLOWED_HOSTS = ("localhost", "*.localhost", "127.0.0.1", "::1", "*.blob.core.windows.net")
+
+
+class Emulator:
+    """The service of December 2019 on this machine; use it in a `with` statement.
+
+    Times are seconds. `container_root` is the only directory that `file://` containers may lie
+    in, `allowed_hosts` are the only hosts that Blob containers may lie on. `capacity` is the
+    number of live sessions of each size. `clock` is any object with `time()` and `monotonic()`;
+    sessions, leases, tokens and throttling read no other. `ingest` replaces the pipeline.
+    """
+
+    def __init__(self, *, host: str = "127.0.0.1", port: int = 0, startup_seconds: float = 3.0,
+                 ingestion_seconds: float = 1.0, container_root: str | Path | None = None,
+                 capacity: Capacity = None, clock: Clock | None = None,
+                 account_id: str = DEFAULT_ACCOUNT_ID, account_key: str = DEFAULT_ACCOUNT_KEY,
+                 token_seconds: float = 86_400.0, accept_authentication_token: bool = False,
+                 allowed_hosts: Sequence[str] = DEFAULT_ALLOWED_HOSTS,
+                 allow_remote: bool = False, idle_timeout: float = 120.0,
+                 request_timeout: float = 10.0, ingestion_workers: int = 2,
+                 ingest: Ingest | None = None) -> None:
+        if not isinstance(host, str):
+            raise TypeError("host is a text")
+        host = host.lower()
+        if not is_loopback(host) and not flag("allow_remote", allow_remote):
+            raise ValueError(f"{host!r} can be reached by other machines; the emulator protects "
+                             "nothing, so say allow_remote=True if you mean it")
+        self._host = host
+        self._port = whole("port", port, 0, 65_535) or 0
+        account = Account(account_id, account_key)
+        self.account_id = account.id
+        self.account_key = account.key
+        self.clock: Clock = SystemClock() if clock is None else clock
+        self._idle_timeout = number("idle_timeout", idle_timeout, 0.001, 86_400.0)
+        self._request_timeout = number("request_timeout", request_timeout, 0.001, 86_400.0)
+        self._pool = IngestionPool(
+            default_ingest if ingest is None else ingest,
+            workers=whole("ingestion_workers", ingestion_workers, 1, 64) or 1,
+            container_root=None if container_root is None else _path(container_root),
+            allowed_hosts=allowed_hosts)
+        state = State(
+            self.clock, self._pool,
+            startup_seconds=number("startup_seconds", startup_seconds, 0.0, 1e9),
+            ingestion_seconds=number("ingestion_seconds", ingestion_seconds, 0.0, 1e9),
+            capacity=capacity)
+        state.add_account(account)
+        self._service = Service(
+            self.clock, state, Tokens(number("token_seconds", token_seconds, 0.0, 1e9)),
+            host=host, allow_remote=allow_remote,
+            accept_authentication_token=flag("accept_authentication_token",
+                                             accept_authentication_token))
+        self._server: Server | None = None
+
+    def __repr__(self) -> str:
+        where = self.url if self._port else "not started"
+        return f"<Emulator {where}>"
+
+    # running
+
+    @property
+    def url(self) -> str:
+        """The address, `http://127.0.0.1:<port>`: the AccountDomain for SessionLocation.ignore."""
+        if not self._port:
+            raise RuntimeError("the emulator has no port yet; start it first")
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
+        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
+
+    def start(self) -> Emulator:
+        """Bind and serve. A busy port is an OSError; started again, it takes the same port."""
+        if self._server is not None:
+            raise RuntimeError("the emulator runs already")
+        server = Server(self._host, self._port, self._service.answer, self._service.refuse,
+                        idle_timeout=self._idle_timeout, request_timeout=self._request_timeout)
+        try:
+            self._port = self._service.state.port = server.server_port
+            self._service.faults.open()
+            server.start()
+        except BaseException:
+            server.server_close()
+            raise
+        self._server = server
+        return self
+
+    def stop(self) -> None:
+        """Close the port and every connection; stopping twice is harmless. Sessions are kept."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop(self._service.faults.close)
+
+    def __enter__(self) -> Emulator:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.stop()
+
+    # state
+
+    def state(self) -> dict[str, Any]:
+        """Return a copy of all state: accounts, sessions, ingestions, capacity, faults."""
+        return self._service.snapshot()
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return the last 500 requests to the service, oldest first, without secrets."""
+        return self._service.journal.snapshot()
+
+    def reset(self) -> None:
+        """Forget sessions, ingestions, requests, faults, holds and throttling; keep the time."""
+        self._service.reset()
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward."""
+        self._service.advance(seconds)
+
+    def add_account(self, account_id: str, account_key: str) -> None:
+        """Add an account, or give an account a new key."""
+        self._service.state.add_account(Account(account_id, account_key))
+
+    def set_capacity(self, capacity: Capacity) -> None:
+        """Limit the live sessions: a number for each size, a mapping by size, None for no limit."""
+        self._service.state.set_capacity(capacity)
+
+    def fail_session(self, session_id: str, message: str = "") -> bool:
+        """End a live session in Error with this message; return False when there is none such."""
+        return self._service.state.fail(session_id, message)
+
+    def wait_ingestions(self, timeout: float | None = 30.0) -> bool:
+        """Wait in real time until no ingestion is at work; return False on time-out."""
+        return self._pool.wait_idle(timeout)
+
+    # trouble on demand
+
+    def add_fault(self, method: str = "*", path: str = "*", *, status: int | None = None,
+                  retry_after: float | str | None = None, delay: float = 0.0,
+                  reset: bool = False, truncate: bool = False, garbage: bool = False,
+                  body: str | None = None, after: bool = False, times: int | None = None,
+                  probability: float = 1.0, seed: int | None = None) -> Fault:
+        """Spoil replies of the service.
+
+        `method` and `path` say which: `path` is the end of a path, `*` stands for any segment
+        (`"properties"`, `"sessions/create"`, `"sessions/*"`), `"*"` alone for every route.
+        `status`, `retry_after` and `body` make the reply, `delay` waits (in real seconds) before
+        it, `reset` breaks the connection instead, `truncate` sends half of it, `garbage` sends
+        what is no JSON. A status, body or reset keeps the service from acting, unless `after`
+        is true. It fires `times` times (None: always) with a `probability` drawn from `seed`.
+        """
+        return self._service.add_fault(
+            method, path, status=status, retry_after=retry_after, delay=delay, reset=reset,
+            truncate=truncate, garbage=garbage, body=body, after=after, times=times,
+            probability=probability, seed=seed)
+
+    def clear_faults(self) -> None:
+        """Take all faults away and release all held replies."""
+        self._service.faults.clear()
+
+    def hold(self, method: str = "*", path: str = "*", *, times: int = 1) -> Hold:
+        """Hold the replies of the next `times` requests until the returned object's `release()`.
+
+        The service acts when the request arrives; only the reply waits.
+        """
+        return self._service.faults.hold(method, path, times)
+
+    def throttle(self, per_minute: int | None) -> None:
+        """Answer 429 above so many requests per minute and account; None ends it."""
+        self._service.throttle.set(per_minute)
+
+
+def _path(directory: str | Path) -> Path:
+    from pathlib import Path  # not needed by most, and a tenth of the start-up time
+
+    return Path(directory)

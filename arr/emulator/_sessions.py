@@ -1,0 +1,161 @@
+"""A rendering session: its states and its lease, computed from the clock whenever it is read.
+
+    create -> Starting -> Ready -> Expired | Stopped | Error
+              Starting -> Stopped | Error
+
+Nothing runs in the background: a session stores when things happened, and every answer follows
+from that and from the time of the question. Reading therefore never changes anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from ._timespan import format_timespan
+
+if TYPE_CHECKING:
+    from ._journal import Record
+
+STARTING, READY, STOPPED, EXPIRED, ERROR = "Starting", "Ready", "Stopped", "Expired", "Error"
+LIVE = (STARTING, READY)
+
+SIZES = ("small", "big", "standard", "premium")
+
+RETENTION_SECONDS = 30 * 86_400.0
+
+# The port of the documents of 2020. Nothing listens there: `RemoteManager.connect` is a stub.
+HANDSHAKE_PORT = 50051
+
+EVENTS_KEPT = 200
+
+
+class Session:
+    """One rendering session. Its owner's lock guards it."""
+
+    __slots__ = ("id", "account_id", "size", "created", "created_at", "ready_at", "lease",
+                 "doomed", "stopped_at", "failed_at", "failure", "events", "_quoted_hostname")
+
+    def __init__(self, session_id: str, account_id: str, size: str, lease: int, *,
+                 now: float, created: float, startup_seconds: float, doomed: str) -> None:
+        self.id = session_id
+        self.account_id = account_id
+        self.size = size
+        self.lease = lease
+        self.created = created  # seconds since the epoch, for people; all else is monotonic
+        self.created_at = now
+        self.ready_at = now + startup_seconds
+        self.doomed = doomed  # why it will end in Error instead of Ready, or ""
+        self.stopped_at: float | None = None
+        self.failed_at: float | None = None
+        self.failure = ""
+        self._quoted_hostname = f'"{self.hostname()}"'
+        self.events: deque[Record] | None = None
+
+    def state(self, now: float) -> tuple[str, float | None, str]:
+        """Return the status, when it ended (None while it lives) and the message."""
+        # stop() and fail() refuse to act on an ended session, so at most one of them is set and
+        # it lies before the natural end.
+        if self.stopped_at is not None:
+            return STOPPED, self.stopped_at, ""
+        if self.failed_at is not None:
+            return ERROR, self.failed_at, self.failure
+        if now < self.ready_at:
+            return STARTING, None, ""
+        if self.doomed:
+            return ERROR, self.ready_at, self.doomed
+        end = self.ready_at + self.lease
+        if now < end:
+            return READY, None, ""
+        text = format_timespan(self.lease)
+        return EXPIRED, end, f"The session has expired: its maximum lease time of {text} is over."
+
+    def status(self, now: float) -> str:
+        """Return the status alone."""
+        return self.state(now)[0]
+
+    def elapsed(self, now: float) -> float:
+        """Return the seconds spent in Ready; the lease counts these and no others."""
+        end = self.state(now)[1]
+        return max(0.0, (now if end is None else end) - self.ready_at)
+
+    def forgotten(self, now: float) -> bool:
+        """Say whether the service no longer knows the session."""
+        end = self.state(now)[1]
+        return end is not None and now >= end + RETENTION_SECONDS
+
+    def hostname(self) -> str:
+        """Return the name that leads a browser on this machine to the session's inspector."""
+        return self.id + ".localhost"
+
+    def stop(self, now: float) -> None:
+        """Stop it; stopping an ended session changes nothing."""
+        if self.status(now) in LIVE:
+            self.stopped_at = now
+
+    def fail(self, now: float, message: str) -> bool:
+        """End it in Error; return False when it had ended before."""
+        if self.status(now) not in LIVE:
+            return False
+        self.failed_at, self.failure = now, message
+        return True
+
+    def extend(self, now: float, lease: int) -> str:
+        """Set a larger total lease; return why not, or an empty text."""
+        # What the service answered for an ended session is not known; there is nothing left to
+        # extend, so it is refused in the same way as a lease that is too short.
+        status = self.status(now)
+        if status not in LIVE:
+            return f"The session is {status}; its lease cannot be extended any more."
+        if lease <= self.lease:
+            return (f"maxLeaseTime is the new total and must be larger than the present "
+                    f"{format_timespan(self.lease)}.")
+        self.lease = lease
+        return ""
+
+    def wire(self, now: float, inspector_port: int) -> str:
+        """Return the properties as JSON, with the service's fields in its order.
+
+        Written out, because a list of thousands through dictionaries takes three times as long.
+        """
+        status, end, message = self.state(now)
+        elapsed = (now if end is None else end) - self.ready_at
+        ready = status == READY
+        # Host name null and ports zero before and after Ready, as the service did until 2021.
+        return (
+            f'{{"message":{json.dumps(message) if message else "null"},'
+            f'"sessionElapsedTime":"{format_timespan(elapsed) if elapsed > 0 else "00:00:00"}",'
+            f'"sessionHostname":{self._quoted_hostname if ready else "null"},'
+            f'"sessionId":"{self.id}",'
+            f'"sessionMaxLeaseTime":"{format_timespan(self.lease)}",'
+            f'"sessionSize":"{self.size}",'
+            f'"sessionStatus":"{status}",'
+            f'"connectionProperties":{{"arrInspectorPort":{inspector_port if ready else 0},'
+            f'"handshakePort":{HANDSHAKE_PORT if ready else 0}}}}}')
+
+    def snapshot(self, now: float) -> dict[str, Any]:
+        """Return what the emulator's own pages show."""
+        status, end, message = self.state(now)
+        elapsed = self.elapsed(now)
+        return {
+            "id": self.id,
+            "account_id": self.account_id,
+            "status": status,
+            "message": message,
+            "size": self.size,
+            "hostname": self.hostname() if status == READY else "",
+            "created": self.created,
+            "age_seconds": now - self.created_at,
+            "starting_seconds": max(0.0, self.ready_at - self.created_at),
+            "lease_seconds": self.lease,
+            "elapsed_seconds": elapsed,
+            "left_seconds": max(0.0, self.lease - elapsed) if end is None else 0.0,
+            "ended_seconds_ago": None if end is None else now - end,
+        }
+
+    def note(self, record: Record) -> None:
+        """Remember a request that was about this session."""
+        if self.events is None:
+            self.events = deque(maxlen=EVENTS_KEPT)
+        self.events.append(record)

@@ -1,0 +1,67 @@
+"""The Secure Token Service: access tokens are real signed JWTs with an `exp`."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import os
+import re
+
+# Account ids go into the token's payload; see Tokens.issue for why the alphabet matters.
+ACCOUNT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+# HS256: the emulator signs for itself only. The real service signed with RS256.
+_HEADER = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=").decode()
+
+
+class Tokens:
+    """Issues and checks the access tokens of one emulator."""
+
+    __slots__ = ("_secret", "_seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self._secret = os.urandom(32)
+        self._seconds = seconds
+
+    def issue(self, account_id: str, now: float) -> str:
+        """Return a new token for the account, valid from `now` (seconds since the epoch)."""
+        claims = {
+            "aid": account_id,
+            "exp": int(now + self._seconds),
+            "iat": int(now),
+            "iss": "arr.emulator",
+            "jti": os.urandom(8).hex(),
+        }
+        text = json.dumps(claims, separators=(",", ":")).encode("ascii")
+        # The official Python SDK decodes the payload with the standard alphabet, so '-' and '_'
+        # must not occur: in ASCII text only '>', '?' and '~' make them, and no claim holds one.
+        # Blanks to a multiple of three bytes make padding needless too.
+        text += b" " * (-len(text) % 3)
+        signed = _HEADER + "." + base64.b64encode(text).decode()
+        return signed + "." + self._sign(signed)
+
+    def account_of(self, token: str, now: float) -> str | None:
+        """Return the account id of a good token, None for a forged or expired one."""
+        signed, _, signature = token.rpartition(".")
+        if not hmac.compare_digest(
+            signature.encode("utf-8", "replace"), self._sign(signed).encode()
+        ):
+            return None
+        claims = json.loads(base64.b64decode(signed.partition(".")[2]))
+        return str(claims["aid"]) if now < claims["exp"] else None
+
+    def _sign(self, signed: str) -> str:
+        digest = hmac.digest(self._secret, signed.encode("utf-8", "replace"), "sha256")
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def bearer(authorization: str) -> str:
+    """Return what follows `Bearer ` in an Authorization header, else an empty text."""
+    scheme, _, value = authorization.partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
+
+
+def key_matches(given: str, key: str) -> bool:
+    """Compare an account key in constant time."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), key.encode("utf-8"))

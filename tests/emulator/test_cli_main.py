@@ -1,0 +1,133 @@
+"""The command line, as a process and in this one."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arr.emulator import DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, __all__ as exported
+from arr.emulator._cli import main
+
+from .support import LIMIT
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class Process:
+    """`python -m arr.emulator` with its output."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "arr.emulator", *arguments], cwd=ROOT, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.guard = threading.Timer(25, self.process.kill)
+        self.guard.daemon = True
+        self.guard.start()
+        assert self.process.stdout is not None
+        self.shown = ""
+        for line in self.process.stdout:
+            self.shown += line
+            if "get_current_rendering_sessions_async" in line:
+                break
+        found = re.search(r"http://127\.0\.0\.1:([0-9]+)", self.shown)
+        self.port = int(found.group(1)) if found else 0
+
+    def get(self, path: str) -> int:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
+        connection.request("GET", path)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    def end(self) -> tuple[int, str]:
+        _, errors = self.process.communicate(timeout=LIMIT)
+        self.guard.cancel()
+        return self.process.returncode, errors
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_says_how_to_connect_and_ends_cleanly(number: Any, tmp_path: Path) -> None:
+    emulator = Process("--port", "0", "-v", "--container-root", str(tmp_path))
+    assert emulator.port, emulator.process.communicate()
+    for text in ("AzureFrontendAccountInfo()", "SessionLocation.ignore", DEFAULT_ACCOUNT_ID,
+                 DEFAULT_ACCOUNT_KEY, f"http://127.0.0.1:{emulator.port}/_emulator/state"):
+        assert text in emulator.shown
+    assert emulator.get("/_emulator/state") == 200
+    assert emulator.get(f"/accounts/{DEFAULT_ACCOUNT_ID}/token?sig=SECRET") == 401
+    emulator.process.send_signal(number)
+    code, errors = emulator.end()
+    assert code == 0 and "Traceback" not in errors
+    lines = [line for line in errors.splitlines() if "/token" in line]
+    assert len(lines) == 1 and " 401 " in lines[0] and "SECRET" not in errors
+    assert "/_emulator/state" not in errors
+
+
+def test_a_busy_port_is_one_line_and_exit_code_two(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen(1)
+        port = busy.getsockname()[1]
+        assert main(["--port", str(port)]) == 2
+    errors = capsys.readouterr().err
+    assert len(errors.splitlines()) == 1 and str(port) in errors and "--port" in errors
+
+
+@pytest.mark.parametrize("arguments, word", [
+    (["--container-root", "/does/not/exist"], "not a directory"),
+    (["--host", "0.0.0.0"], "allow_remote"), (["--port", "99999"], "65535"),
+    (["--capacity", "-1"], "capacity"), (["--startup-seconds", "nan"], "startup_seconds"),
+    (["--account-key", "a b"], "key"),
+])
+def test_a_bad_option_is_one_line_and_exit_code_two(
+        capsys: pytest.CaptureFixture[str], arguments: list[str], word: str) -> None:
+    assert main(arguments) == 2
+    errors = capsys.readouterr().err
+    assert len(errors.splitlines()) == 1 and word in errors
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_end_with_zero(capsys: pytest.CaptureFixture[str], option: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([option])
+    assert ended.value.code == 0
+    assert "arr.emulator" in capsys.readouterr().out
+
+
+def test_a_key_of_ones_own_is_not_printed(capsys: pytest.CaptureFixture[str],
+                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Event, "wait", interrupt)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    main(["--port", "0", "--account-key", "my-own-key"])
+    assert "my-own-key" not in capsys.readouterr().out
+
+
+def test_the_exported_names_are_sorted() -> None:
+    assert exported == sorted(exported)
+
+
+def test_nothing_of_the_client_is_imported() -> None:
+    for path in (ROOT / "arr" / "emulator").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [name.name for name in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level < 2, path.name
+                names = [node.module or ""] if not node.level else []
+            else:
+                continue
+            assert not [name for name in names if name.split(".")[0] == "arr"], path.name
