@@ -92,10 +92,6 @@ class Accessors:
             self._highest[identity] = highest
         return self._highest[identity]
 
-    def view(self, key: Key) -> Span:
-        """Return the bytes of a buffer view."""
-        return self._views[key][0]
-
     # -- layout ------------------------------------------------------------------------------
 
     def _view(self, view: Fields, buffers: Dict[Key, Span]) -> Tuple[Span, int]:

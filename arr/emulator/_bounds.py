@@ -16,9 +16,13 @@ Matrix = Tuple[float, ...]  # of four columns, as glTF writes it
 
 IDENTITY: Matrix = (1., 0., 0., 0., 0., 1., 0., 0., 0., 0., 1., 0., 0., 0., 0., 1.)
 
+_PLACING = frozenset(("matrix", "translation", "rotation", "scale"))
+
 
 def local_matrix(node: Fields) -> Matrix:
     """Return the matrix of a node, from its matrix or from its parts."""
+    if _PLACING.isdisjoint(node.data):
+        return IDENTITY
     matrix = node.numbers("matrix", 16)
     if matrix is not None:
         if matrix[3::4] != (0., 0., 0., 1.):

@@ -9,7 +9,10 @@ from typing import Any, Callable, Dict, Iterator, List, NoReturn, Optional, Tupl
 MAX_MODEL_BYTES = 2 << 30  # all files of one model together
 MAX_FILES = 4096  # that one model may refer to
 MAX_JSON_BYTES = 256 << 20  # a glTF file with embedded buffers is one JSON text
-MAX_JSON_VALUES = 4_000_000  # each costs some hundred bytes of memory, at worst
+MAX_JSON_VALUES = 6_000_000  # each costs about 60 bytes of memory, at worst
+MAX_JSON_OBJECTS = 1_500_000  # and lists; these cost some hundred bytes
+MAX_URI = 4096  # characters; data: URIs are as long as they need to be
+MAX_ESCAPED_BYTES = 1 << 20  # of a data: URI that is not base64: decoding takes 100 times that
 MAX_ELEMENTS = 500_000_000  # of one accessor
 
 
@@ -66,7 +69,11 @@ def load_json(data: bytes, what: str, *, unique: bool = False) -> Any:
         raise IngestionError(
             f"{what} has {size_text(len(data))} of JSON; {size_text(MAX_JSON_BYTES)} is the limit.")
     # Counted before parsing, since parsing is what allocates.
-    if sum(map(data.count, (b"{", b"[", b","))) > MAX_JSON_VALUES:
+    objects = data.count(b"{") + data.count(b"[")
+    if objects > MAX_JSON_OBJECTS:
+        raise IngestionError(
+            f"{what} holds more than {MAX_JSON_OBJECTS:,} JSON objects and lists.")
+    if objects + data.count(b",") > MAX_JSON_VALUES:
         raise IngestionError(f"{what} holds more than {MAX_JSON_VALUES:,} JSON values.")
     hook: Optional[Callable[[List[Tuple[str, object]]], object]]
     hook = _unique_keys if unique else None

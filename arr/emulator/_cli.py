@@ -93,6 +93,11 @@ def _serve(emulator: Emulator, own_key: bool) -> None:
               flush=True)
     except (BrokenPipeError, ValueError):
         pass  # nobody reads it
+    _wait()
+
+
+def _wait() -> None:
+    """Block until a signal raises KeyboardInterrupt."""
     # On Windows a wait without limit cannot be interrupted.
     never = threading.Event()
     while not never.wait(0.5 if os.name == "nt" else None):

@@ -99,8 +99,8 @@ class Emulator:
             self._port = self._service.state.port = server.server_port
             self._service.faults.open()
             server.start()
-        except BaseException:
-            server.server_close()
+        except BaseException:  # Ctrl-C included: the thread may run by then
+            server.stop(self._service.faults.close)
             raise
         self._server = server
         return self

@@ -9,7 +9,10 @@ from urllib.parse import unquote_to_bytes
 
 from ._accessors import Accessors, Box
 from ._bounds import IDENTITY, is_finite, local_matrix, multiply, transform, union
-from ._checks import Fields, IngestionError, load_json, shown, size_text
+from ._checks import (
+    Fields, IngestionError, MAX_ESCAPED_BYTES, load_json, shown, size_text,
+)
+from ._glb import MAGIC, split_glb
 from ._gltf_document import Document, Key
 from ._spool import Span, Spool
 
@@ -47,10 +50,17 @@ class _Mesh:
     box: Optional[Box]
 
 
-def describe_gltf(spool: Spool, text: Span, name: str, chunk: Optional[Span],
-                  fetch: Fetch) -> ModelInfo:
-    """Check a glTF model whole and describe it; ``chunk`` is the buffer inside a GLB file."""
+def describe_gltf(spool: Spool, file: Span, name: str, fetch: Fetch) -> ModelInfo:
+    """Check a glTF or GLB model whole and describe it."""
+    text, chunk, version = file, None, None
+    if spool.read(file.part(0, min(4, file.size))) == MAGIC:
+        version, text, buffer = split_glb(spool, file, name)
+        chunk = buffer or file.part(0, 0)
     document = Document(load_json(spool.read(text), f"The glTF content of {shown(name)}"))
+    if version not in (None, document.version):
+        raise IngestionError(
+            f"{shown(name)} is a GLB file of version {version} that holds glTF "
+            f"{document.version}.0.")
     return _Model(spool, document, chunk, fetch).describe()
 
 
@@ -121,13 +131,14 @@ class _Model:
 
     def _resource(self, fields: Fields) -> None:
         """Bring in an image or a shader; what is in it is not looked at."""
-        extension = (fields.child("extensions") or fields).child("KHR_binary_glTF")
-        holder = extension or fields
-        if "bufferView" in holder:
-            self._accessors.view(holder.data["bufferView"])
-        elif "uri" in fields:
+        extensions = fields.child("extensions")
+        if self._document.version == 1:
+            embedded = extensions is not None and "KHR_binary_glTF" in extensions
+        else:
+            embedded = "bufferView" in fields
+        if not embedded and "uri" in fields:
             self._uri(fields)
-        elif not fields.child("extensions"):
+        elif not embedded and extensions is None:
             raise IngestionError(f"{fields.where} has neither a uri nor a bufferView.")
 
     def _uri(self, fields: Fields) -> Span:
@@ -241,13 +252,18 @@ def _data_uri(uri: str, where: str) -> bytes:
     head, comma, body = uri.partition(",")
     if not comma:
         raise IngestionError(f"{where} is a data: URI without a comma.")
-    if not head.lower().endswith(";base64"):
+    if not head[-7:].lower() == ";base64":
+        if len(body) > MAX_ESCAPED_BYTES:
+            raise IngestionError(
+                f"{where} is a data: URI of {size_text(len(body))} that is not base64.")
         return unquote_to_bytes(body)
+    for code, character in (("%2B", "+"), ("%2F", "/"), ("%3D", "=")):
+        body = body.replace(code, character).replace(code.lower(), character)
     try:
-        data = binascii.a2b_base64(body if "%" not in body else unquote_to_bytes(body))
+        data = binascii.a2b_base64(body)
     except (binascii.Error, ValueError) as error:
         raise IngestionError(f"{where} is not valid base64: {error}.") from None
     # The decoder skips characters that are not base64; what is left then is too short.
-    if len(data) < len(body.rstrip("=")) * 3 // 4 and "%" not in body:
+    if len(data) < len(body.rstrip("=")) * 3 // 4:
         raise IngestionError(f"{where} holds characters that are not base64.")
     return data

@@ -118,13 +118,13 @@ class Document:
             raise IngestionError(f"{where} refers to {table}[{shown(key)}], but {there}.")
 
     def _version(self, asset: Fields) -> int:
-        text = str(asset.data.get("version", ""))[:20]
+        text = _number(asset, "version", "")
         tables = [self.root.data.get(name) for name in ("meshes", "nodes", "scenes", "buffers")]
         if text in ("1", "1.0", "1.0.0", "1.0.1", "1.1") or (
                 not text and any(isinstance(table, dict) for table in tables)):
             return 1
         if text == "2" or text.startswith("2."):
-            minimum = str(asset.data.get("minVersion", "2.0"))[:20]
+            minimum = _number(asset, "minVersion", "2.0")
             if minimum != "2.0":
                 raise IngestionError(
                     f"The model needs a reader of glTF {shown(minimum)} or later; this one reads "
@@ -147,6 +147,14 @@ class Document:
                 raise IngestionError(
                     f"The model requires the extension {shown(name)}, which is not supported"
                     + (f" ({_HINTS[name]})." if name in _HINTS else "."))
+
+
+def _number(asset: Fields, key: str, default: str) -> str:
+    """Return a version as text; early files have it as a number."""
+    value = asset.data.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise asset.bad(key, "a string")
+    return str(value)[:20]
 
 
 def _values(value: Any, path: str, where: str) -> Iterator[Tuple[str, Any]]:

@@ -15,11 +15,11 @@ from ._accessors import Box
 from ._archive import write_archive
 from ._bounds import configure, is_finite
 from ._checks import (
-    IngestionError, MAX_FILES, MAX_MODEL_BYTES, MissingFile, load_json, shown, size_text,
+    IngestionError, MAX_FILES, MAX_MODEL_BYTES, MAX_URI, MissingFile, load_json, shown, size_text,
 )
 from ._containers import Container, check_name, open_container
 from ._fbx import BINARY_MAGIC, describe_fbx, looks_like_ascii_fbx
-from ._glb import MAGIC, split_glb
+from ._glb import MAGIC
 from ._gltf import ModelInfo, describe_gltf
 from ._settings import (
     FILE_NAME, MAX_SETTINGS_BYTES, Settings, default_settings, parse_settings,
@@ -155,19 +155,12 @@ class _Ingestion:
         self._report(0.3, f"checking {self._name}")
         if kind == "fbx":
             return describe_fbx(self._spool, model, self._name)
-        if kind == "gltf":
-            return describe_gltf(self._spool, model, self._name, None, self._fetch)
-        glb = split_glb(self._spool, model, self._name)
-        buffer = glb.buffer or model.part(0, 0)
-        info = describe_gltf(self._spool, glb.json, self._name, buffer, self._fetch)
-        if not info.format.endswith(f"{glb.version}.0"):
-            raise IngestionError(
-                f"{shown(self._name)} is a GLB file of version {glb.version} that holds "
-                f"{info.format.replace('GLB', 'glTF')}.")
-        return info
+        return describe_gltf(self._spool, model, self._name, self._fetch)
 
     def _fetch(self, uri: str, where: str) -> Span:
         """Bring in a file that the model refers to, by a URI relative to the model."""
+        if len(uri) > MAX_URI:
+            raise IngestionError(f"{where} is longer than {MAX_URI} characters.")
         try:
             parts = urlsplit(uri)
             path = unquote_to_bytes(parts.path).decode()
@@ -195,7 +188,7 @@ class _Ingestion:
 
     def _load(self, path: str) -> Span:
         if path not in self._files:
-            chunks = self._source.chunks(path, MAX_MODEL_BYTES - self._spool.size)
+            chunks = self._source.chunks(path, max(0, MAX_MODEL_BYTES - self._spool.size))
             self._files[path] = self._spool.add(path, chunks)
         return self._files[path].span
 
@@ -214,7 +207,8 @@ class _Ingestion:
                 raise IngestionError(
                     f"The temporary file for the archive cannot be written: {error.strerror}."
                 ) from None
-            size = archive.seek(0, 2)
+            archive.seek(0, 2)
+            size = archive.tell()
             archive.seek(0)
             digest = hashlib.sha256()
             for chunk in _pieces(archive):
@@ -234,11 +228,9 @@ def _kind(head: bytes, name: str) -> str:
     """Return the format of a model by its first bytes; its name says nothing."""
     if not head:
         raise IngestionError(f"{shown(name)} is empty.")
-    if head.startswith(MAGIC):
-        return "glb"
     if head.startswith(BINARY_MAGIC) or looks_like_ascii_fbx(head):
         return "fbx"
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+    if head.startswith(MAGIC) or head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return "gltf"
     raise IngestionError(
         f"{shown(name)} is none of the supported formats: glTF 1.0 and 2.0, GLB 1 and 2, FBX 2011 "

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from arr.emulator import DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, __all__ as exported
+from arr.emulator import _cli
 from arr.emulator._cli import main
 
 from .support import LIMIT
@@ -107,13 +108,14 @@ def test_help_and_version_end_with_zero(capsys: pytest.CaptureFixture[str], opti
 
 def test_a_key_of_ones_own_is_not_printed(capsys: pytest.CaptureFixture[str],
                                           monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> bool:
+    def interrupt() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(threading.Event, "wait", interrupt)
+    monkeypatch.setattr(_cli, "_wait", interrupt)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    main(["--port", "0", "--account-key", "my-own-key"])
-    assert "my-own-key" not in capsys.readouterr().out
+    assert main(["--port", "0", "--account-key", "my-own-key"]) == 0
+    shown = capsys.readouterr().out
+    assert "AccountKey = " in shown and "my-own-key" not in shown
 
 
 def test_the_exported_names_are_sorted() -> None:

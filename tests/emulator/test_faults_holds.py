@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Iterator
 
@@ -84,6 +85,10 @@ def test_stopping_releases(emulator: Emulator, client: Client, pool: ThreadPoolE
     assert held.wait_arrived(LIMIT)
     emulator.stop()
     assert isinstance(reply.exception(LIMIT), OSError)
+    for thread in threading.enumerate():
+        if thread.name == "arr-emulator-connection":
+            thread.join(LIMIT)
+            assert not thread.is_alive()
 
 
 def test_a_held_reply_can_be_a_fault_too(emulator: Emulator, client: Client,

@@ -27,7 +27,8 @@ def refusal(root: Path, model: Any) -> str:
 def test_a_triangle_is_counted_and_measured(tmp_path: Path) -> None:
     found = run(tmp_path, {"m.gltf": triangle(materials=[{}])}).as_dict()
     counts = {key: found[key] for key in (
-        "format", "meshes", "primitives", "vertices", "triangles", "materials", "textures", "nodes")}
+        "format", "meshes", "primitives", "vertices", "triangles", "materials", "textures",
+        "nodes")}
     assert counts == {"format": "glTF 2.0", "meshes": 1, "primitives": 1, "vertices": 3,
                       "triangles": 1, "materials": 1, "textures": 0, "nodes": 1}
     assert found["bounds"] == {"min": [0, 0, -1], "max": [2, 3, 0]}
@@ -267,6 +268,12 @@ def changed(path: str, value: Any) -> Json:
     ("extensionsRequired", ["EXT_meshopt_compression"], "meshopt"),
     ("extensionsRequired", ["ACME_rockets"], "'ACME_rockets', which is not supported"),
     ("extensionsRequired", [3], "a list of names"),
+    ("asset.version", [[2]], "must be a string, not a list"),
+    ("asset.minVersion", True, "must be a string"),
+    ("images", [{"extensions": {"KHR_binary_glTF": {"bufferView": []}}, "uri": "x" * 5000}],
+     "longer than 4096"),
+    ("images", [{"uri": "data:," + "%41" * 400000}], "that is not base64"),
+    ("images", [{"uri": "/" * 5000}], "longer than 4096"),
     ("images", [{}], "neither a uri nor a bufferView"),
     ("materials", [{"normalTexture": {"index": 0}}], "there are no textures"),
 ])
@@ -353,6 +360,17 @@ def test_more_json_values_than_the_limit_are_refused_unparsed(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("arr.emulator._checks.MAX_JSON_VALUES", 100)
     assert "more than 100 JSON values" in refusal(tmp_path, triangle(extras=[[]] * 200))
+
+
+def test_more_json_objects_than_the_limit_are_refused_unparsed(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arr.emulator._checks.MAX_JSON_OBJECTS", 100)
+    assert "more than 100 JSON objects" in refusal(tmp_path, triangle(extras=[[]] * 200))
+
+
+def test_base64_may_be_percent_encoded(tmp_path: Path) -> None:
+    model = triangle(images=[{"uri": "data:image/png;base64,%2b%2F8%3D"}])
+    assert run(tmp_path, {"m": model}).info.triangles == 1
 
 
 def test_more_files_than_the_limit_are_refused(

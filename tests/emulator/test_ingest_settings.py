@@ -107,10 +107,9 @@ def test_only_the_file_beside_the_model_counts(tmp_path: Path) -> None:
 
 
 def test_the_material_override_is_packed(tmp_path: Path) -> None:
-    summary = run(tmp_path, {"a/m": triangle(), "a/over.json": b"[]"},
-                  settings=None) and run(
-        tmp_path, {"a/m": triangle(),
-                   "a/ModelIngestionSettings.json": {"ez": {"material-override": "over.json"}}})
+    summary = run(tmp_path, {
+        "a/m": triangle(), "a/over.json": b"[]",
+        "a/ModelIngestionSettings.json": {"ez": {"material-override": "over.json"}}})
     assert [file.name for file in summary.files] == ["a/m", "a/over.json"]
 
 

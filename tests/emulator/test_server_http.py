@@ -136,6 +136,11 @@ def test_a_client_that_sends_too_much_still_reads_the_refusal(client: Client) ->
     assert client.call("POST", "/sessions/create", b" " * MAX_BODY).status == 400
 
 
+def test_a_client_that_sends_very_much_is_not_reset_while_it_sends(emulator: Emulator) -> None:
+    head = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % (12 * MAX_BODY)
+    assert status(raw(emulator, head + bytes(12 * MAX_BODY))) == 413
+
+
 def test_a_wrong_verb_says_which_are_right(client: Client) -> None:
     for method, path, allow in (("POST", "/sessions", {"GET", "HEAD"}),
                                 ("PUT", "/sessions/x", {"PATCH", "DELETE"}),
@@ -222,9 +227,10 @@ def test_no_line_break_and_no_secret_of_a_client_reaches_the_log(
                 headers={"User-Agent": "x\x1b[31m"})
     client.call("GET", f"/sessions/{client.token}/properties")
     client.send("GET", "/nowhere?token=SECRET")
+    client.send("GET", "/" + client.token)
     assert caplog.records
     for record in caplog.records:
         text = record.getMessage()
         assert "\n" not in text and "\r" not in text and "\x1b" not in text
         assert "SECRET" not in text and client.token not in text
-        assert client.account_key not in text
+        assert client.account_key not in text and client.token[60:100] not in text

@@ -82,6 +82,27 @@ def test_stop_before_start_and_a_second_start() -> None:
     assert "127.0.0.1" in repr(emulator)
 
 
+def test_an_interrupt_inside_start_leaves_nothing_running(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    before = set(threading.enumerate())
+
+    class Interrupted(threading.Thread):
+        def start(self) -> None:
+            super().start()
+            raise KeyboardInterrupt
+
+    emulator = Emulator()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "Thread", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            emulator.start()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(LIMIT)
+        assert not thread.is_alive()
+    with emulator, Client(emulator) as client:
+        assert client.call("GET", "/sessions").status == 200
+
+
 def test_stopping_while_clients_connect_hangs_nobody() -> None:
     for _ in range(10):
         emulator = Emulator().start()

@@ -32,6 +32,15 @@ def test_a_token_is_a_jwt_whose_payload_decodes_with_the_standard_alphabet(
         assert signature
 
 
+def test_a_payload_needs_no_padding_whatever_the_length_of_the_account_id(
+        emulator: Emulator) -> None:
+    for length in range(1, 7):
+        emulator.add_account("a" * length, "key")
+        with Client(emulator, "a" * length, "key") as client:
+            assert "=" not in client.token and len(client.token.split(".")[1]) % 4 == 0
+            assert client.call("GET", "/sessions").status == 200
+
+
 def test_the_scheme_and_the_case_of_ids_do_not_matter(client: Client) -> None:
     mine = f"{client.account_id}:{client.account_key}"
     assert ask(client, f"bearer {mine}") == 200
