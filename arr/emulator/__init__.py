@@ -6,10 +6,19 @@
 or `python -m arr.emulator` in a terminal.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, Union
+
 from ._clock import Clock, SystemClock
 from ._emulator import (DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, DEFAULT_ALLOWED_HOSTS,
                         Emulator)
 from ._faults import Fault, Hold
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from ._archive import Archive
 
 __all__ = [
     "Clock",
@@ -20,4 +29,15 @@ __all__ = [
     "Fault",
     "Hold",
     "SystemClock",
+    "read_archive",
 ]
+
+
+def read_archive(source: Union[str, PathLike[str], bytes, BinaryIO]) -> Archive:
+    """Open an ezArchive that an ingestion wrote: a path, the bytes, or a seekable binary file.
+
+    A ValueError says what is wrong with it. ``arr/emulator/_archive.py`` documents the format.
+    """
+    from ._archive import Archive  # late: a service that ingests nothing needs no zipfile
+
+    return Archive(source)

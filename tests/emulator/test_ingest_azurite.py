@@ -2,7 +2,7 @@
 
 Azurite is the npm package ``azurite``. The tests take the executable ``azurite-blob`` that
 ARR_TEST_AZURITE names, or the one on PATH, and skip without one; with ARR_TEST_REQUIRE=1 a
-missing one is a failure.
+missing one is a failure. ARR_TEST_REQUIRE_BLOB_CLIENT=1 says the same of azure-storage-blob.
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from arr.emulator import _blob
-from arr.emulator._archive import read_archive
+from arr import (
+    ARRIngestionSessionStatus, AzureFrontend, AzureFrontendAccountInfo, IngestAssetParams,
+    SessionLocation,
+)
+from arr.emulator import Emulator, _blob, read_archive
 from arr.emulator._blob import BlobContainer
 from arr.emulator._checks import IngestionError, MissingFile
 from arr.emulator._ingest import Summary, ingest
@@ -178,22 +181,32 @@ def test_an_account_sas_works_as_well(storage: Storage) -> None:
     assert run(storage, source=account_sas("rl"), target=account_sas("w")).archive_size > 0
 
 
-def test_a_sas_of_the_public_client_works(storage: Storage) -> None:
+def public_client_sas(container: str, permissions: str) -> str:
     try:
         client = importlib.import_module("azure.storage.blob")
     except ImportError:
-        if os.environ.get("ARR_TEST_REQUIRE") == "1":
+        if os.environ.get("ARR_TEST_REQUIRE_BLOB_CLIENT") == "1":
             pytest.fail("azure-storage-blob is not installed")
         pytest.skip("azure-storage-blob is not installed")
+    return str(client.generate_container_sas(
+        ACCOUNT, container, account_key=KEY,
+        permission=client.ContainerSasPermissions.from_string(permissions),
+        expiry=datetime.now(timezone.utc) + timedelta(hours=1)))
 
-    def make(container: str, permissions: str) -> str:
-        return str(client.generate_container_sas(
-            ACCOUNT, container, account_key=KEY,
-            permission=client.ContainerSasPermissions.from_string(permissions),
-            expiry=datetime.now(timezone.utc) + timedelta(hours=1)))
 
-    summary = run(storage, source=make("arrinput", "rl"), target=make("arroutput", "w"))
-    assert summary.archive == "robot.ezArchive"
+@pytest.mark.parametrize("sas", [service_sas, public_client_sas])
+def test_a_model_in_blobs_is_ingested_through_the_client(
+        storage: Storage, sas: Callable[[str, str], str]) -> None:
+    with Emulator(ingestion_seconds=0) as emulator, AzureFrontend(AzureFrontendAccountInfo(
+            emulator.url, emulator.account_id, emulator.account_key,
+            location=SessionLocation.ignore)) as frontend:
+        asset_id = frontend.start_asset_ingestion_async(IngestAssetParams(
+            "robots/robot.gltf", storage.url("arrinput", sas("arrinput", "rl")),
+            storage.url("arroutput", sas("arroutput", "w")))).get(30)
+        wait = frontend.wait_for_ingestion_async(asset_id, deadline=30, interval=0.05)
+        assert wait.get(30) == ARRIngestionSessionStatus.Success
+    with read_archive(storage.download("arroutput", "robot.ezArchive")) as archive:
+        assert archive.read("robots/robot.bin") == (MODEL / "robot.bin").read_bytes()
 
 
 @pytest.mark.parametrize("make, reason", [

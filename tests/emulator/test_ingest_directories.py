@@ -119,7 +119,7 @@ def test_a_file_above_the_limit_is_refused(tmp_path: Path) -> None:
 
 @posix
 def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
+    getattr(os, "mkfifo")(tmp_path / "pipe")
     with pytest.raises(IngestionError, match="not a regular file"):
         read(tmp_path, "pipe")
 

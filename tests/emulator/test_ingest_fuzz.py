@@ -111,10 +111,11 @@ def rich() -> Any:
     """Return a model that uses much of glTF."""
     model = triangle(
         nodes=[{"mesh": 0, "children": [1]},
-               {"mesh": 0, "matrix": [1., 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 5, 0, 0, 1]}],
+               {"mesh": 0, "skin": 0, "matrix": [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 5, 0, 0, 1]}],
         materials=[{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
-        textures=[{"source": 0, "sampler": 0}], images=[{"bufferView": 1}, {"uri": "data:,x", "extensions": {}}],
-        samplers=[{}], skins=[{"joints": [0], "skeleton": 0}], cameras=[{}],
+        textures=[{"source": 0, "sampler": 0}], samplers=[{}],
+        images=[{"bufferView": 1}, {"uri": "data:,x", "extensions": {}}],
+        skins=[{"joints": [0], "skeleton": 0}], cameras=[{}],
         animations=[{"channels": [{"target": {"node": 0}}],
                      "samplers": [{"input": 1, "output": 0}]}],
         extensionsRequired=["KHR_texture_transform"])
