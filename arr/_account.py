@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Optional, Tuple
-from urllib.parse import urlsplit
 
 from ._fields import Alias, Fields
 from ._results import ARRResult, RRException, _Numbered
@@ -60,7 +58,9 @@ class AzureFrontendAccountInfo(Fields):
 
 
 _SECRETS = ("account_key", "authentication_token", "access_token")
-_HOST = re.compile(r"(?!-)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\Z")
+_ID = re.compile(r"[A-Za-z0-9_-]+\Z")  # a GUID, but who knows; it goes into paths as it is
+_HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*\Z")
+_IPV6 = re.compile(r"[0-9a-f:]+\Z")
 _PRINTABLE = re.compile(r"[!-~]+\Z")
 
 
@@ -73,12 +73,20 @@ class Account:
         if not isinstance(info, AzureFrontendAccountInfo):
             raise TypeError("AzureFrontend takes an AzureFrontendAccountInfo, not "
                             f"{type(info).__name__}")
-        texts = {field: _text(info, field) for field in info.__slots__ if field != "location"}
+        try:
+            self._check(info)
+        except (RRException, TypeError) as error:
+            # Without the frames below: some log handlers show their locals, which are secrets.
+            raise error.with_traceback(None)
+
+    def _check(self, info: AzureFrontendAccountInfo) -> None:
+        texts = {field: _text(info, field) for field in AzureFrontendAccountInfo.__slots__
+                 if field != "location"}
         if not isinstance(info.location, SessionLocation):
             raise TypeError("location must be a member of SessionLocation, not "
                             f"{type(info.location).__name__}")
         self.id = texts["account_id"] or EMPTY_GUID
-        if not _PRINTABLE.match(self.id) or ":" in self.id or self.id in (".", ".."):
+        if not _ID.match(self.id):
             raise _refused("account_id must be the id of the account, a GUID")
         self.sts_credential: Optional[str] = None
         self.access_token: Optional[str] = None
@@ -141,6 +149,8 @@ def _hosts(domain: str, location: SessionLocation) -> Tuple[str, str, str]:
 
 
 def _base_url(text: str) -> str:
+    from urllib.parse import urlsplit
+
     try:
         url = urlsplit(text)
         port = url.port
@@ -148,7 +158,7 @@ def _base_url(text: str) -> str:
         raise _refused("account_domain is not a valid URL") from None
     host = url.hostname or ""
     if (url.scheme not in ("http", "https") or "@" in url.netloc or url.path not in ("", "/")
-            or url.query or url.fragment or not (_HOST.match(host) or ":" in host)):
+            or url.query or url.fragment or not (_HOST.match(host) or _IPV6.match(host))):
         raise _refused("account_domain as a URL must be http(s)://host[:port] and nothing more")
     if url.scheme == "http" and not is_loopback(host):
         raise _refused("plain http is for this machine only (127.0.0.1, [::1] or localhost): "
@@ -161,6 +171,8 @@ def is_loopback(host: str) -> bool:
     """Tell whether a host is this machine by its address, or is exactly ``localhost``."""
     if host.lower() == "localhost":
         return True
+    import ipaddress  # late, as it takes long and most accounts name a domain
+
     try:
         # Strict forms only: no octal, decimal or shortened addresses, no IPv4 in IPv6.
         address = ipaddress.ip_address(host)

@@ -1,4 +1,4 @@
-"""IAsync: the handle of one operation, and the slot that lets one operation of a kind run at once.
+"""IAsync: the handle of one operation.
 
 Everything about an operation that several threads touch is one of four things, and each changes
 in a single step of the interpreter, so that no lock is needed (see ``_event.py`` for why):
@@ -9,34 +9,33 @@ in a single step of the interpreter, so that no lock is needed (see ``_event.py`
   out owns it: the drain, to deliver it; ``-=`` or a time-out, to drop it.
 * ``_draining``: who delivers now. Appending first and looking for a drain second, while the drain
   leaves first and looks at the queue second, means that no entry is ever left behind.
-* a slot: the list of the operations that asked for it; the first pending one holds it.
+* ``_due``: set when a drain has been submitted that has not begun, so that a thousand late
+  handlers or timed-out waits need one job, not a thousand. Set before the submit, taken back
+  before the look at the queue; two threads that set it at once submit twice, which does no harm.
 """
 
 from __future__ import annotations
 
-import _thread
 import os
-import threading
-import weakref
-from concurrent.futures import Future, TimeoutError as FutureTimeoutError
+from threading import get_ident
 from typing import (
     Any, Callable, Dict, Generator, Generic, List, Optional, Tuple, TypeVar, cast,
 )
 
-from ._event import Entry, EventBase, Subscription, discard, guarded, logger, must_be, unsubscribe
+from ._entries import AsyncTask, Await, Waiter, tasks
+from ._event import Entry, EventBase, Subscription, checked, discard, must_be, unsubscribe
 from ._results import ARRResult, RRException, RRSessionException, RRSessionGeneralContext
-from ._workers import Runner
+from ._workers import Runner, workers
 
 T = TypeVar("T")
 Outcome = Tuple[RRSessionGeneralContext, Any]
 
 _completing: Dict[IAsync[Any], Outcome] = {}
 _draining: Dict[IAsync[Any], Tuple[int]] = {}
-_tasks: Dict[IAsync[Any], AsyncTask[Any]] = {}
 
 
 def _after_fork_in_child() -> None:
-    for table in (_completing, _draining, _tasks):
+    for table in (_completing, _draining, tasks):
         table.clear()  # the threads that would have cleaned up did not come along
 
 
@@ -52,12 +51,13 @@ class IAsync(Generic[T]):
     ``wait`` and ``get``, or ``await`` it.
     """
 
-    __slots__ = ("_runner", "_queue", "_outcome", "_task", "__weakref__")
+    __slots__ = ("_runner", "_queue", "_outcome", "_due", "_task", "__weakref__")
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._queue: List[Entry] = []
         self._outcome: Optional[Outcome] = None
+        self._due: Optional[object] = None
         self._task: Optional[AsyncTask[T]] = None
 
     def __repr__(self) -> str:
@@ -72,7 +72,8 @@ class IAsync(Generic[T]):
 
     @completed.setter
     def completed(self, event: CompletedEvent[T]) -> None:
-        must_be(event, type(event) is CompletedEvent and event._operation is self)
+        if type(event) is not CompletedEvent or event._operation is not self:
+            must_be(event, False)
 
     @property
     def progress_changed(self) -> EventBase[Callable[[IAsync[T]], object]]:
@@ -141,7 +142,7 @@ class IAsync(Generic[T]):
             return True
         if self._drained_here():
             return True
-        waiter = _Waiter()
+        waiter = Waiter()
         try:
             self._enqueue(waiter)
             return waiter.wait(timeout) or not discard(self._queue, waiter)
@@ -166,24 +167,24 @@ class IAsync(Generic[T]):
         if self._task is not None:
             return self._task
         mine: AsyncTask[T] = AsyncTask(self)
-        task = cast("AsyncTask[T]", _tasks.setdefault(self, mine))
+        task = cast("AsyncTask[T]", tasks.setdefault(self, mine))
         if self._task is not None:  # settled by another thread since we looked
             if task is mine:
-                del _tasks[self]
+                tasks.pop(self, None)
             return self._task
         if self._drained_here():
-            task.settle(self)
-        elif task._entry not in self._queue:
+            task.deliver(self)
+        elif task not in self._queue:
             # Not only for our own: whoever made it may be the thread that we, as a signal
             # handler, interrupted before this line. Settling twice does no harm.
-            self._enqueue(task._entry)
+            self._enqueue(task)
         return task
 
     def __await__(self) -> Generator[Any, None, T]:
         """Wait in the running asyncio loop; cancelling the await cancels nothing else."""
         if self._outcome is None or self._queue or self in _draining:
             if not self._drained_here():
-                yield from _Await.suspend(self)
+                yield from Await.suspend(self)
         return self.result
 
     # -- the producer's half -----------------------------------------------------------------
@@ -210,9 +211,12 @@ class IAsync(Generic[T]):
 
     def _drain(self) -> None:
         """Deliver to whoever stands in the queue, unless a drain is running already."""
+        self._due = None
+        if self._outcome is None:
+            return  # the loser of _complete is early; the winner will drain, with the outcome set
         queue = self._queue
         while queue:
-            baton = (threading.get_ident(),)
+            baton = (get_ident(),)
             if _draining.setdefault(self, baton) is not baton:
                 return  # the running drain looks at the queue again after it has left
             try:
@@ -226,13 +230,27 @@ class IAsync(Generic[T]):
                 del _draining[self]
 
     def _enqueue(self, entry: Entry) -> None:
-        self._queue.append(entry)
-        if self._outcome is not None and self not in _draining:
+        try:
+            self._queue.append(entry)
+            if self._outcome is not None:
+                self._see_to_delivery()
+        except BaseException:
+            # Ctrl-C may have struck between the two, or between the two lines in there. Whoever
+            # came after us would wait behind an entry that nobody delivers.
+            self._due = None
+            self._see_to_delivery()
+            raise
+
+    def _see_to_delivery(self) -> None:
+        # Compared with the generation, because a forked child has none of the parent's jobs.
+        if (self._outcome is not None and self._due is not workers.generation
+                and self not in _draining):
+            self._due = workers.generation
             self._runner.submit(self._drain)
 
     def _drained_here(self) -> bool:
         baton = _draining.get(self)
-        return baton is not None and baton[0] == threading.get_ident()
+        return baton is not None and baton[0] == get_ident()
 
     # -- the SDK's spelling ------------------------------------------------------------------
 
@@ -259,6 +277,10 @@ class CompletedEvent(EventBase[Callable[[IAsync[T]], object]]):
     def _subscribe(self, handler: Callable[[IAsync[T]], object]) -> None:
         self._operation._enqueue(Subscription(handler))
 
+    def __iadd__(self, handler: Callable[[IAsync[T]], object]) -> CompletedEvent[T]:
+        self._operation._enqueue(Subscription(checked(handler)))  # two calls fewer than the base
+        return self
+
     def _unsubscribe(self, handler: Callable[[IAsync[T]], object]) -> None:
         unsubscribe(self._operation._queue, handler)
 
@@ -281,162 +303,4 @@ class ProgressEvent(EventBase[Callable[[IAsync[T]], object]]):
         pass
 
     def _unsubscribe(self, handler: Callable[[IAsync[T]], object]) -> None:
-        pass
-
-
-class CppCallback(Entry):
-    """A callback of the C++ shape: it gets what the C++ lambda of that call gets."""
-
-    __slots__ = ("callback", "arguments")
-
-    def __init__(self, callback: Callable[..., object],
-                 arguments: Callable[[IAsync[Any]], Tuple[object, ...]]) -> None:
-        self.callback = callback
-        self.arguments = arguments
-
-    def deliver(self, *operation: object) -> None:
-        guarded(self.callback, *self.arguments(cast("IAsync[Any]", operation[0])))
-
-
-class _Waiter(Entry):
-    """A thread that waits for its turn in an operation's queue."""
-
-    __slots__ = ("_turn",)
-
-    def __init__(self) -> None:
-        self._turn = _thread.allocate_lock()
-        self._turn.acquire()
-
-    def deliver(self, *operation: object) -> None:
-        self._turn.release()
-
-    def wait(self, timeout: Optional[float]) -> bool:
-        if timeout is None:
-            return self._turn.acquire()
-        return self._turn.acquire(True, min(max(timeout, 0.0), threading.TIMEOUT_MAX))
-
-
-class AsyncTask(Future[T]):
-    """The future of an operation: RUNNING from birth, so it cannot be cancelled; awaitable."""
-
-    def __init__(self, operation: IAsync[T]) -> None:
-        super().__init__()
-        self.set_running_or_notify_cancel()
-        self._operation: Optional[IAsync[T]] = operation
-        self._entry = _Settle(self)
-
-    def settle(self, operation: IAsync[T]) -> None:
-        """Take the outcome over; called by the operation's drain, so by one thread at a time."""
-        if self.done():
-            return
-        context, value = operation._settled()
-        # First the attribute, then the dictionary: as_task looks at both in this order, twice.
-        operation._task = self
-        _tasks.pop(operation, None)
-        if context.result == ARRResult.Success:
-            guarded(self.set_result, value)
-        else:
-            guarded(self.set_exception, RRSessionException(context))
-
-    def result(self, timeout: Optional[float] = None) -> T:
-        """Return the value; TimeoutError (the builtin) after ``timeout`` seconds."""
-        try:
-            return super().result(timeout)
-        except FutureTimeoutError:
-            raise TimeoutError(f"the operation has not completed within {timeout} s") from None
-        except RRSessionException as error:
-            # A new one for each reader: a shared one would collect their tracebacks.
-            raise RRSessionException(error.context) from None
-
-    def __await__(self) -> Generator[Any, None, T]:
-        if not self.done():
-            assert self._operation is not None
-            yield from _Await.suspend(self._operation)
-        return self.result(0)
-
-
-class _Settle(Entry):
-    """The place of an operation's future in its queue."""
-
-    __slots__ = ("task",)
-
-    def __init__(self, task: AsyncTask[Any]) -> None:
-        self.task = task
-
-    def deliver(self, *operation: object) -> None:
-        self.task.settle(cast("IAsync[Any]", operation[0]))
-
-
-class _Await(Entry):
-    """The place of one await in an operation's queue: wakes a future of the awaiting loop."""
-
-    __slots__ = ("loop", "future")
-
-    def __init__(self) -> None:
-        import asyncio  # here, because a program without a loop need not load it
-
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[None] = self.loop.create_future()
-
-    @classmethod
-    def suspend(cls, operation: IAsync[Any]) -> Generator[Any, None, None]:
-        entry = cls()
-        try:
-            operation._enqueue(entry)
-            yield from entry.future
-        finally:
-            discard(operation._queue, entry)  # after a cancelled await: nothing stays behind
-
-    def deliver(self, *operation: object) -> None:
-        try:
-            self.loop.call_soon_threadsafe(self._wake)
-        except RuntimeError:
-            logger.debug("arr: an operation completed after the loop that awaited it was closed")
-
-    def _wake(self) -> None:
-        if not self.future.done():  # a cancelled await
-            self.future.set_result(None)
-
-
-class Slot:
-    """Lets one operation of a kind be in flight at a time: the redundancy rule of the SDK.
-
-    A slot is taken exactly while the operation that took it is pending, so freeing it is not a
-    step that could be missed: the claims are weak references, and a claim whose operation has
-    completed, or was lost to a Ctrl-C on the way to the caller, counts for nothing.
-    """
-
-    __slots__ = ("_claims",)
-
-    def __init__(self) -> None:
-        self._claims: List[weakref.ref[IAsync[Any]]] = []
-
-    def take(self, operation: IAsync[Any]) -> bool:
-        """Take the slot for an operation; False while an earlier one holds it."""
-        mine = weakref.ref(operation)
-        while True:
-            self._claims.append(mine)
-            holder = self._holder()
-            if holder is operation:
-                return True
-            discard_claim(self._claims, mine)
-            # Somebody who came after us may just have been refused because of our claim. Fine,
-            # if the one before us is still pending; else the slot is free and we try again, lest
-            # both be refused with nothing in flight.
-            if holder is not None and not holder.is_completed:
-                return False
-
-    def _holder(self) -> Optional[IAsync[Any]]:
-        for claim in self._claims.copy():
-            operation = claim()
-            if operation is not None and not operation.is_completed:
-                return operation
-            discard_claim(self._claims, claim)
-        return None
-
-
-def discard_claim(claims: List[weakref.ref[IAsync[Any]]], claim: weakref.ref[IAsync[Any]]) -> None:
-    try:
-        claims.remove(claim)
-    except ValueError:
         pass

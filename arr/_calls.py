@@ -15,20 +15,29 @@ from typing import (
 )
 
 from ._account import Account
-from ._async import CppCallback, IAsync, Slot
+from ._async import IAsync
+from ._entries import CppCallback
 from ._event import logger
+from ._exit import at_exit
 from ._flights import Flight, Watch
+from ._gate import Gate
 from ._models import Json
-from ._replies import Reply, clean, new_correlation, parse_json, parse_retry_after
+from ._replies import (
+    Reply, advice, clean, error_text, failure_context, new_correlation, parse_json,
+    parse_retry_after, scrub,
+)
 from ._results import ARRResult, CallFailed, RRSessionGeneralContext, result_of_http
 from ._routes import Route
+from ._slots import Slot
 from ._tokens import USER_AGENT, Token, Tokens
-from ._workers import Clock, Gate, Job, Runner, at_exit, workers
+from ._workers import Clock, Job, Runner, workers
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
 BACKOFF = (0.1, 0.3)  # seconds before the second and the third try of a GET or DELETE
+RETRIED_CODES = (502, 503, 504)
+SHORT = 30  # characters of a correlation vector; no secret is as short
 _sent_numbers = itertools.count(1)
 
 Callback = Optional[Callable[..., object]]
@@ -93,16 +102,19 @@ class Core:
         self._generation = workers.generation
         at_exit(self)
 
-    def call(self, route: Route, owner: Owner, path: Callable[[], str], params: Optional[Params],
-             callback: Callback, slot: Optional[Slot] = None,
+    def call(self, route: Route, owner: Owner, target: Callable[[], str],
+             params: Optional[Params], callback: Callback, slot: Optional[Slot] = None,
              job: Optional[Type[Call]] = None) -> IAsync[Any]:
-        """Begin a call and return its operation; what cannot begin comes back completed."""
+        """Begin a call and return its operation; what cannot begin comes back completed.
+
+        ``target`` returns the id that the call is about, or raises CallFailed for a bad one.
+        """
         operation: IAsync[Any] = IAsync(self.runner)
         add_callback(operation, route, callback)
         try:
             self._refuse_at_the_end()
             body = None if params is None else json.dumps(params.to_wire()).encode("ascii")
-            call = (job or Call)(self, route, path(), body, owner, operation)
+            call = (job or Call)(self, route, target(), body, owner, operation)
             if slot is not None and not slot.take(operation):
                 raise CallFailed(ARRResult.AlreadyExists, "a call of this kind is still running "
                                  "on this session object; wait for its completed event")
@@ -127,8 +139,10 @@ class Core:
 
     def _wake(self, call: Call) -> None:
         if self.resting.pop(call, self) is None:  # it was there, and nobody else wakes it
-            # Through a worker, because a caller's executor may block and timers must not.
-            workers.submit(lambda: self.runner.submit(call))
+            if self.runner is workers:
+                workers.submit(call)
+            else:  # through a worker, because a caller's executor may block and timers must not
+                workers.submit(lambda: self.runner.submit(call))
 
     def leave_place(self) -> None:
         """Give a place back; it goes straight to the call that waits longest."""
@@ -185,13 +199,13 @@ class _Answer(NamedTuple):
 class Call:
     """The job of one call. Run by a worker, perhaps several times: once for each try."""
 
-    __slots__ = ("core", "route", "path", "body", "owner", "operation", "flight")
+    __slots__ = ("core", "route", "target", "body", "owner", "operation", "flight")
 
-    def __init__(self, core: Core, route: Route, path: str, body: Optional[bytes], owner: Owner,
-                 operation: IAsync[Any]) -> None:
+    def __init__(self, core: Core, route: Route, target: str, body: Optional[bytes],
+                 owner: Owner, operation: IAsync[Any]) -> None:
         self.core = core
         self.route = route
-        self.path = path
+        self.target = target
         self.body = body
         self.owner = owner
         self.operation = operation
@@ -211,6 +225,7 @@ class Call:
         if answer is not None:
             self.operation._complete(*answer)
             self.operation._drain()
+            self.flight = None  # it knows us: a cycle, which would keep all of us for a while
 
     # -- what the end of the process asks ------------------------------------------------------
 
@@ -264,8 +279,13 @@ class Call:
                 core.rest(self, BACKOFF[flight.tries - 1])
                 return None
             return self._failed(flight, failure)
-        except Exception:
-            logger.exception("arr: %s failed in a way that nobody foresaw", self.route.name)
+        except Exception as error:
+            from traceback import format_exception
+
+            # As text, because an exception may hold a header, and some log handlers show locals.
+            text = "".join(format_exception(type(error), error, error.__traceback__))
+            logger.error("arr: %s failed in a way that nobody foresaw\n%s", self.route.name,
+                         scrub(text, self._secrets()))
             return self._failed(flight, CallFailed(
                 ARRResult.Fail, "an error inside the package, see the log of arr"))
         finally:
@@ -274,9 +294,12 @@ class Call:
     def _may_retry(self, flight: Flight, failure: CallFailed) -> bool:
         # What has not left may be sent later, whatever it is: then the token service failed.
         return (failure.retryable and (self.route.retryable or not flight.launched)
-                and flight.tries < len(BACKOFF) and not workers.closing)
+                and flight.tries < len(BACKOFF) and not workers.closing
+                and self.core.clock.monotonic() + BACKOFF[flight.tries] < flight.deadline)
 
     def _failed(self, flight: Flight, failure: CallFailed) -> _Answer:
+        if flight.unsure and not self.route.retryable:
+            failure.detail += "; it is not known whether the service has carried it out"
         return _Answer(failure_context(self.route, failure, flight.correlation), None, None)
 
     def _send(self, flight: Flight) -> _Answer:
@@ -302,19 +325,26 @@ class Call:
         if self.route.method in ("POST", "PATCH"):
             headers["Content-Type"] = "application/json"
             headers["Content-Length"] = str(len(self.body or b""))
-        return self.core.transport.send(flight, self.route.method, self.core.base_url + self.path,
-                                        headers, self.body)
+        url = self.core.base_url + self.route.url_path(self.target)
+        try:
+            reply = self.core.transport.send(flight, self.route.method, url, headers, self.body)
+        except CallFailed:
+            flight.unsure = flight.unsure or flight.written
+            raise
+        flight.unsure = flight.unsure or reply.status in RETRIED_CODES
+        return reply
 
     def _read(self, flight: Flight, token: Token, reply: Reply) -> _Answer:
         route, code = self.route, reply.status
-        correlation = clean(reply.headers.get("MS-CV"))
+        correlation = self._correlation(reply, token)
         result = result_of_http(code, route.not_found)
-        if code == 404 and route.method == "DELETE" and flight.tries:
+        if code == 404 and route.method == "DELETE" and flight.unsure:
             result = ARRResult.Success  # an earlier try has done it, and its reply was lost
         if result != ARRResult.Success:
             raise CallFailed(
-                result, _advice(result, code) + self._server_says(reply, token), code=code,
-                retryable=route.retryable and code in (502, 503, 504), correlation=correlation,
+                result, advice(result, code, scrub(error_text(reply.body),
+                                                   [token.text] + self._secrets())), code=code,
+                retryable=route.retryable and code in RETRIED_CODES, correlation=correlation,
                 retry_after=parse_retry_after(reply.headers, self.core.clock.time()))
         value: Any = ARRResult.Success
         if route.decode is not None:
@@ -328,62 +358,23 @@ class Call:
                                           correlation, None)
         return _Answer(context, value, store)
 
-    def _server_says(self, reply: Reply, token: Token) -> str:
-        """Return the error text of a reply, if it has one, without any secret of ours in it."""
-        try:
-            error = parse_json(reply.body, "the reply").get("error")
-            if isinstance(error, dict):
-                error = error.get("message")
-        except (CallFailed, AttributeError):
-            return ""
-        if not isinstance(error, str) or not error.strip():
-            return ""
-        for secret in self._secrets(token):
-            error = error.replace(secret, "***")
-        return f'; the service says "{clean(error)}"'
+    def _correlation(self, reply: Reply, token: Token) -> str:
+        text = reply.headers.get("MS-CV") or ""
+        if len(text) > SHORT:
+            text = scrub(text, [token.text] + self._secrets())
+        return clean(text)
 
-    def _secrets(self, token: Token) -> List[str]:
-        secrets = [token.text]
-        credential = self.core.account.sts_credential
-        if credential:
-            secrets += [credential, credential.partition(":")[2] or credential]
+    def _secrets(self) -> List[str]:
+        secrets = self.core.tokens.secrets()
         if self.body and b"?" in self.body:  # the signatures of containers
-            secrets += [text.partition("?")[2] for text in json.loads(self.body).values()
-                        if isinstance(text, str) and "?" in text]
-        return [secret for secret in secrets if secret]
+            from urllib.parse import parse_qs
+
+            for text in json.loads(self.body).values():
+                query = text.partition("?")[2] if isinstance(text, str) else ""
+                secrets += [query] + parse_qs(query).get("sig", [])
+                secrets += [part[4:] for part in query.split("&") if part.startswith("sig=")]
+        return secrets
 
 
 def _cancelled() -> CallFailed:
     return CallFailed(ARRResult.Cancelled, "given up because the process ends")
-
-
-_ADVICE = {
-    ARRResult.AuthenticationFailed: "the service refused the token; check the account's "
-                                    "credential, domain and rights",
-    ARRResult.SessionNotFound: "the account has no session with this id",
-    ARRResult.InvalidId: "the account has no ingestion with this id",
-    ARRResult.TooManyRequests: "too many requests; wait before the next one",
-    ARRResult.InvalidParam: "the service refused the arguments",
-    ARRResult.AlreadyExists: "the service says that it exists already",
-}
-
-
-def _advice(result: ARRResult, code: int) -> str:
-    if code >= 500:
-        return "the service failed; try again later"
-    return _ADVICE.get(result, "an unexpected reply; check the account domain")
-
-
-def failure_context(route: Route, failure: CallFailed,
-                    request_correlation: str = "") -> RRSessionGeneralContext:
-    """Return the context of a failed call, with a message for whoever reads the log at night."""
-    message = f"{route.name}: {failure.result}"
-    if failure.code:
-        message += f" (HTTP {failure.code})"
-    message += f": {failure.detail}"
-    if failure.retry_after is not None:
-        message += f"; retry after {failure.retry_after:g} s"
-    if failure.correlation:
-        message += f"; MS-CV {failure.correlation}"
-    return RRSessionGeneralContext(failure.result, failure.code, message, request_correlation,
-                                   failure.correlation, failure.retry_after)

@@ -12,6 +12,16 @@ from ._event import logger
 H = TypeVar("H", bound=Callable[..., object])
 
 
+class _Post:
+    """A call in the queue; told apart by identity alone, see ``_event.py``."""
+
+    __slots__ = ("function", "args")
+
+    def __init__(self, function: Callable[..., object], args: Tuple[object, ...]) -> None:
+        self.function = function
+        self.args = args
+
+
 class Dispatcher:
     """Runs handlers on the thread that made it, when that thread calls ``pump``.
 
@@ -27,17 +37,27 @@ class Dispatcher:
     def __init__(self, wake: Optional[Callable[[], object]] = None) -> None:
         self._wake = wake
         self._owner = threading.get_ident()
-        self._queue: Deque[Tuple[Callable[..., object], Tuple[object, ...]]] = deque()
+        self._queue: Deque[_Post] = deque()
         self._closed = False
 
     def post(self, function: Callable[..., object], *args: object) -> None:
         """Have a function called by the next ``pump``; from any thread, never blocks."""
         if not callable(function):
             raise TypeError(f"post takes a callable, not {type(function).__name__}")
-        if self._closed:
-            logger.error("arr: %r was posted to a closed dispatcher and will not run", function)
-            return
-        self._queue.append((function, args))
+        if not self._closed:
+            post = _Post(function, args)
+            self._queue.append(post)
+            # The owner may have closed, and pumped for the last time, between the two lines above.
+            if not self._closed or not self._take_back(post):
+                return
+        logger.error("arr: %r was posted to a closed dispatcher and will not run", function)
+
+    def _take_back(self, post: _Post) -> bool:
+        try:
+            self._queue.remove(post)
+        except (ValueError, IndexError):  # IndexError: it changed meanwhile, so a pump is at it
+            return False
+        return True
         if self._wake is not None:
             try:
                 self._wake()
@@ -65,14 +85,14 @@ class Dispatcher:
         called = 0
         while called < limit and (end is None or time.monotonic() < end):
             try:
-                function, args = self._queue.popleft()
+                post = self._queue.popleft()
             except IndexError:  # an item that ran pumped too
                 break
             called += 1
             try:
-                function(*args)
+                post.function(*post.args)
             except Exception:  # not SystemExit, not Ctrl-C: this is the application's own thread
-                logger.exception("arr: %r failed in a dispatcher", function)
+                logger.exception("arr: %r failed in a dispatcher", post.function)
         return called
 
     def close(self) -> None:

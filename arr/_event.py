@@ -10,6 +10,7 @@ one, are wrapped in entries, which do not.
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any, Callable, Generic, List, TypeVar
 
 logger = logging.getLogger("arr")
@@ -19,14 +20,28 @@ E = TypeVar("E", bound="EventBase[Any]")
 
 
 def guarded(call: Callable[..., object], *args: object) -> None:
-    """Call a piece of user code; whatever it raises is logged and goes no further."""
+    """Call a piece of user code; whatever it raises is logged and goes no further.
+
+    Except Ctrl-C on the main thread, where only an executor or a clock of the caller's runs it:
+    that is meant for the program, not for the handler.
+    """
     try:
         call(*args)
-    except BaseException:  # SystemExit in a handler must not cost the worker or the next handler
+    except BaseException as error:  # SystemExit too: it must cost neither worker nor next handler
+        _failed(call, error)
+
+
+def _failed(call: object, error: BaseException) -> None:
+    if (isinstance(error, KeyboardInterrupt)
+            and threading.current_thread() is threading.main_thread()):
+        raise error
+    try:
+        logger.exception("arr: the handler %r failed; the other handlers go on", call)
+    except BaseException:  # a logging handler, or the handler's own repr, is user code too
         try:
-            logger.exception("arr: the handler %r failed; the other handlers go on", call)
-        except BaseException:  # a logging handler, or the handler's own repr, is user code too
             logger.error("arr: a handler failed, and so did the report of it")
+        except BaseException:
+            pass  # nobody left to tell; the worker and the next handler must live all the same
 
 
 class Entry:
@@ -47,7 +62,10 @@ class Subscription(Entry):
         self.handler = handler
 
     def deliver(self, *args: object) -> None:
-        guarded(self.handler, *args)
+        try:
+            self.handler(*args)
+        except BaseException as error:  # as guarded does, in one call fewer
+            _failed(self.handler, error)
 
 
 def discard(entries: List[Any], entry: Entry) -> bool:
@@ -71,6 +89,13 @@ def unsubscribe(entries: List[Any], handler: object) -> None:
             return
 
 
+def checked(handler: H) -> H:
+    """Return a handler that can be called; TypeError for anything else."""
+    if not callable(handler):
+        raise TypeError(f"an event takes a callable, not {type(handler).__name__}")
+    return handler
+
+
 class EventBase(Generic[H]):
     """What every event can do: ``event += h``, ``event -= h``, ``@event``."""
 
@@ -83,9 +108,7 @@ class EventBase(Generic[H]):
         raise NotImplementedError
 
     def __iadd__(self: E, handler: H) -> E:
-        if not callable(handler):
-            raise TypeError(f"an event takes a callable, not {type(handler).__name__}")
-        self._subscribe(handler)
+        self._subscribe(checked(handler))
         return self
 
     def __isub__(self: E, handler: H) -> E:

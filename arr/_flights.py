@@ -8,13 +8,15 @@ the worker with an error at once.
 from __future__ import annotations
 
 import _thread
-import socket
 import threading
 import weakref
-from typing import Any, Callable, Dict, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional
 
 from ._results import ARRResult, CallFailed
 from ._workers import Clock, Timer
+
+if TYPE_CHECKING:
+    from socket import socket
 
 
 class Flight:
@@ -24,8 +26,8 @@ class Flight:
     calls that do not block, and no caller of the API takes it.
     """
 
-    __slots__ = ("deadline", "owner", "launched", "abandoned", "tries", "sent", "correlation",
-                 "_lock", "_reason", "_socket", "_turn")
+    __slots__ = ("deadline", "owner", "launched", "abandoned", "tries", "sent", "written", "unsure",
+                 "correlation", "_lock", "_reason", "_socket", "_turn")
 
     def __init__(self, deadline: float, owner: Any = None) -> None:
         self.deadline = deadline
@@ -34,10 +36,12 @@ class Flight:
         self.abandoned = False  # True once its operation was completed by somebody else
         self.tries = 0  # those that failed so far
         self.sent = 0  # the number of its request, in the order of sending
+        self.written = False  # True once the request on the wire now has left as a whole
+        self.unsure = False  # True once its own request may have been carried out, without a reply
         self.correlation = ""
         self._lock = threading.Lock()
         self._reason: Optional[ARRResult] = None
-        self._socket: Optional[socket.socket] = None
+        self._socket: Optional[socket] = None
         self._turn: Optional[Any] = None
 
     def check(self) -> None:
@@ -51,7 +55,7 @@ class Flight:
             self.check()
             self.launched = True
 
-    def use(self, sock: Optional[socket.socket]) -> None:
+    def use(self, sock: Optional[socket]) -> None:
         """Name the socket that cutting must shut down; None once it belongs to nobody."""
         with self._lock:
             self._socket = sock
@@ -99,10 +103,12 @@ def release(turn: Any) -> None:
         pass
 
 
-def _shut(sock: socket.socket) -> None:
+def _shut(sock: socket) -> None:
+    from socket import SHUT_RDWR, socket as plain_socket
+
     try:
         # Not sock.shutdown: that of an SSLSocket also drops the TLS object under the reader.
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        plain_socket.shutdown(sock, SHUT_RDWR)
     except OSError:
         pass  # not connected any more, which is what we wanted
 

@@ -83,7 +83,8 @@ class AzureFrontend:
         Completes on a worker thread. Value: ARRIngestionSessionStatus. Fails with InvalidId when
         the account has no such ingestion. Source: "Get ingestion status".
         """
-        return self._call(routes.GET_INGESTION_STATUS, callback, None, ("asset_id", asset_id))
+        return self._call(routes.GET_INGESTION_STATUS, callback, None,
+                          lambda: checked_id("asset_id", asset_id))
 
     def wait_for_ingestion_async(
             self, asset_id: str, deadline: Optional[float] = None, interval: float = 10,
@@ -103,12 +104,12 @@ class AzureFrontend:
         if core is None:
             return refuse_disposed(Wait(self._runner), route, callback, "frontend")
         try:
-            path = route.url_path(checked_id("asset_id", asset_id))
+            target = checked_id("asset_id", asset_id)
         except CallFailed as failure:
             wait: Wait[ARRIngestionSessionStatus] = Wait(self._runner)
             add_callback(wait, route, callback)
             return refuse(wait, route, failure)
-        return begin_wait(core, self, route, path, _has_ended, deadline, interval, callback)
+        return begin_wait(core, self, route, target, _has_ended, deadline, interval, callback)
 
     # -- sessions ----------------------------------------------------------------------------
 
@@ -149,7 +150,7 @@ class AzureFrontend:
         SessionNotFound. Source: the C++ snippet of "Get rendering session properties".
         """
         return self._call(routes.GET_RENDERING_SESSION_PROPERTIES, callback, None,
-                          ("session_id", session_id))
+                          lambda: checked_id("session_id", session_id))
 
     def get_current_rendering_sessions_async(
             self, callback: Optional[Callable[
@@ -180,16 +181,11 @@ class AzureFrontend:
     # -- inside ------------------------------------------------------------------------------
 
     def _call(self, route: Route, callback: Callback, params: Optional[Params] = None,
-              *ids: Tuple[str, str]) -> IAsync[Any]:
-        for name, value in ids:
-            if not isinstance(value, str):
-                raise TypeError(f"{name} must be a str, not {type(value).__name__}")
+              target: Callable[[], str] = str) -> IAsync[Any]:
         core = self._core
         if core is None:
             return refuse_disposed(IAsync(self._runner), route, callback, "frontend")
-        return core.call(
-            route, self, lambda: route.url_path(*[checked_id(*each) for each in ids]), params,
-            callback)
+        return core.call(route, self, target, params, callback)
 
     def _adopt(self, core: Core, route: Route, value: Any, sent: int) -> Tuple[Any, Optional[Job]]:
         if route is routes.CREATE_RENDERING_SESSION:

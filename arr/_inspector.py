@@ -6,13 +6,9 @@ where histories and logs would keep it. It is good for as long as the token is, 
 
 from __future__ import annotations
 
-import html
-import ipaddress
 import os
 import re
-import shutil
 import stat
-import tempfile
 import time
 
 from ._calls import Call, _Answer
@@ -52,6 +48,8 @@ def inspector_url(properties: RRRenderingSessionProperties) -> str:
         raise invalid("the session has no hostname yet; call GetRenderingSessionPropertiesAsync "
                       "until it is Ready")
     if not _HOST.match(host) or len(host) > 253:
+        import ipaddress
+
         try:
             ipaddress.IPv4Address(host)
         except ValueError:
@@ -65,14 +63,16 @@ def inspector_url(properties: RRRenderingSessionProperties) -> str:
 class InspectorCall(Call):
     """The job of ConnectToArrInspectorAsync: a token, perhaps, and a file; no request.
 
-    Its path is the URL of the inspector, as it stood in the session's cache at the call.
+    Its target is the URL of the inspector, as it stood in the session's cache at the call.
     """
 
     __slots__ = ()
 
     def _send(self, flight: Flight) -> _Answer:
+        from html import escape  # here and below: what few programs need is imported late
+
         token, _ = self.core.tokens.get(flight)
-        page = _PAGE.format(action=html.escape(self.path), token=html.escape(token.text))
+        page = _PAGE.format(action=escape(self.target), token=escape(token.text))
         try:
             path = write_page(page)
         except OSError as error:
@@ -83,6 +83,8 @@ class InspectorCall(Call):
 
 def write_page(page: str) -> str:
     """Write the page into a fresh directory of the owner's alone; return its path."""
+    import tempfile
+
     remove_old_pages()
     # mkdtemp makes a new directory with mode 0700, or fails: a link planted in a shared
     # directory for temporary files leads nowhere.
@@ -98,6 +100,9 @@ def write_page(page: str) -> str:
 
 def remove_old_pages() -> None:
     """Remove our own directories whose token has expired."""
+    import shutil
+    import tempfile
+
     root = tempfile.gettempdir()
     try:
         with os.scandir(root) as entries:

@@ -17,6 +17,7 @@ E = TypeVar("E", ARRIngestionSessionStatus, ARRRenderingSessionStatus)
 Json = Mapping[str, Any]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _UINT32 = 0xFFFFFFFF
 
 
@@ -176,6 +177,8 @@ def _text(json: Json, name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise malformed(f"{name} is not text")
+    if not value.isascii() and _SURROGATE.search(value):
+        raise malformed(f"{name} holds half a character, which nobody can print")
     return value
 
 
@@ -267,7 +270,8 @@ class RRRenderingSessionProperties(FrozenFields):
     @classmethod
     def from_wire(cls, reply: object) -> RRRenderingSessionProperties:
         json = _object("the reply", reply)
-        ports = _object("connectionProperties", json.get("connectionProperties") or {})
+        ports = json.get("connectionProperties")
+        ports = {} if ports is None else _object("connectionProperties", ports)
         size = _text(json, "sessionSize")
         return cls(
             id=_id(json, "sessionId"),
@@ -292,9 +296,9 @@ def sessions_from_wire(reply: object) -> list[RRRenderingSessionProperties]:
 
 def ingestion_status_from_wire(reply: object) -> ARRIngestionSessionStatus:
     json = _object("the reply", reply)
-    if not isinstance(json.get("status"), str):
-        raise malformed("status is missing or not text")
-    return _member(ARRIngestionSessionStatus, json["status"])
+    if "status" not in json or json["status"] is None:
+        raise malformed("status is missing")
+    return _member(ARRIngestionSessionStatus, _text(json, "status"))
 
 
 def id_from_wire(name: str) -> Callable[[object], str]:

@@ -7,20 +7,32 @@ A poll is an ordinary call, but takes no session slot: it never makes a user's c
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Generic, Optional, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Callable, Generic, Optional, Protocol, TypeVar, cast
 
+from . import _routes as routes
 from ._async import IAsync
-from ._calls import Callback, Core, Owner, add_callback, failure_context
+from ._calls import Callback, Core, Owner, add_callback, refuse
 from ._event import Entry, Event, EventBase, must_be
-from ._results import ARRResult, CallFailed, RRException, RRSessionGeneralContext
+from ._replies import failure_context
+from ._results import ARRResult, CallFailed, RRSessionGeneralContext
 from ._routes import Route
-from ._workers import Runner, Timer, workers
+from ._workers import Job, Runner, Timer, workers
+
+if TYPE_CHECKING:
+    from ._models import RRRenderingSessionProperties
+    from ._session import AzureSession
 
 T = TypeVar("T")
 
 FAILURES = 3  # failed polls in a row that end a wait
-JITTER = 0.1  # of the interval, at most, is added at random: many waits must not poll in step
+JITTER = 0.1  # of the pause, at most, is added at random: many waits must not poll in step
 MAX_PAUSE = 60.0  # between polls while the service asks to slow down and does not say for how long
+MAX_SECONDS = 1_000_000_000  # of an interval or a deadline
+FINAL = (ARRResult.Cancelled, ARRResult.AlreadyDeinitialized)  # asking again would not help
+
+# What a wait calls itself in its messages, by the call that it repeats.
+_NAMES = {routes.GET_RENDERING_SESSION_PROPERTIES.name: "WaitUntilReadyAsync",
+          routes.GET_INGESTION_STATUS.name: "WaitForIngestionAsync"}
 
 
 class Wait(IAsync[T]):
@@ -58,6 +70,12 @@ class Wait(IAsync[T]):
     ProgressChanged = progress_changed
 
 
+class Waiting(Owner, Protocol):
+    """The object that a wait was begun on; without a core once it is disposed."""
+
+    _core: Optional[Core]
+
+
 class _Polled(Entry):
     """Takes the outcome of a poll back to its poller."""
 
@@ -67,28 +85,40 @@ class _Polled(Entry):
         self.poller = poller
 
     def deliver(self, *operation: object) -> None:
-        self.poller.polled(cast("IAsync[Any]", operation[0]))
+        try:
+            self.poller.polled(cast("IAsync[Any]", operation[0]))
+        except BaseException as error:
+            # Ctrl-C on the thread of somebody's own executor, or a clock of his that failed: no
+            # timer was set, so nobody would ever ask again.
+            self.poller.broken(error)
+            raise
 
 
 class Poller(Generic[T]):
-    """What drives one wait. At any time either one poll is in flight or one timer is set."""
+    """What drives one wait. At any time either one poll is in flight or one timer is set.
 
-    __slots__ = ("wait", "owner", "_core", "_route", "_path", "_done", "_interval", "_begin",
-                 "_end", "_failures", "_pauses", "_next", "_deadline")
+    The timer thread, the worker of a poll and whoever disposes may end the wait at once. Each of
+    them goes through ``_finish``, where one wins; and whoever sets something in motion looks
+    afterwards whether the wait has ended meanwhile, and takes it back.
+    """
 
-    def __init__(self, core: Core, owner: Owner, route: Route, path: str,
+    __slots__ = ("wait", "owner", "_core", "_route", "_target", "_done", "_interval", "_begin",
+                 "_end", "_failures", "_pauses", "_last", "_next", "_deadline")
+
+    def __init__(self, core: Core, owner: Waiting, route: Route, target: str,
                  done: Callable[[T], bool], interval: float, seconds: Optional[float]) -> None:
         self.wait: Wait[T] = Wait(core.runner)
         self.owner = owner
         self._core = core
         self._route = route
-        self._path = path
+        self._target = target
         self._done = done
         self._interval = interval
         self._begin = core.clock.monotonic()
         self._end = None if seconds is None else self._begin + seconds
         self._failures = 0
         self._pauses = 0
+        self._last = ""  # what went wrong with the latest poll
         self._next: Optional[Timer] = None
         self._deadline: Optional[Timer] = None
 
@@ -96,7 +126,13 @@ class Poller(Generic[T]):
         self._core.waits[self] = None
         if self._end is not None:
             self._deadline = self._core.clock.call_at(self._end, self._too_late)
+        # Whoever disposes the owner, or ends the process, looks at the waits after he has said
+        # so: either he sees this one, or we see that.
+        if self.owner._core is None or workers.closing:
+            self.cancel()
         self._poll()
+        if self.wait.is_completed and self._deadline is not None:
+            self._deadline.cancel()
         return self.wait
 
     def polled(self, operation: IAsync[Any]) -> None:
@@ -104,7 +140,8 @@ class Poller(Generic[T]):
         if self.wait.is_completed:
             return
         context = operation.context
-        delay = self._interval
+        pause = self._interval
+        self._last = context.error_message
         if context.result == ARRResult.Success:
             self._failures = self._pauses = 0
             self.wait._latest = value = operation.result
@@ -114,38 +151,58 @@ class Poller(Generic[T]):
                 return
         elif context.result == ARRResult.TooManyRequests:
             # Not a failure, but an answer to polls that come too often, perhaps somebody else's.
-            self._pauses += 1
-            delay = max(delay, min(delay * 2 ** min(self._pauses, 10), MAX_PAUSE))
+            if context.retry_after is None:
+                self._pauses += 1
+                pause = max(pause, min(pause * 2 ** min(self._pauses, 10), MAX_PAUSE))
             self._report()
         else:
             self._failures += 1
             self._report()
-            if self._failures >= FAILURES:
+            if self._failures >= FAILURES or context.result in FINAL:
                 self._finish(context)
                 return
-        delay *= 1 + JITTER * os.urandom(1)[0] / 255
-        self._set_timer(max(delay, context.retry_after or 0.0))
+        pause = max(pause, context.retry_after or 0.0)
+        self._set_timer(pause * (1 + JITTER * os.urandom(1)[0] / 255))
 
     def cancel(self) -> None:
         """End the wait as Cancelled; a poll in flight is ignored."""
         self._fail(CallFailed(ARRResult.Cancelled, "given up: the object that waits was disposed, "
                               "or the process ends"))
 
+    def broken(self, error: BaseException) -> None:
+        """End the wait as Fail: there will be no further poll."""
+        self._fail(CallFailed(ARRResult.Fail, f"the wait broke with {type(error).__name__}, see "
+                              "the log of arr"))
+
     # -- inside ------------------------------------------------------------------------------
 
     def _poll(self) -> None:
         if not self.wait.is_completed:
-            operation = self._core.call(self._route, self.owner, lambda: self._path, None, None)
+            operation = self._core.call(self._route, self.owner, lambda: self._target, None, None)
             operation._enqueue(_Polled(self))
 
     def _set_timer(self, seconds: float) -> None:
         clock = self._core.clock
-        # By a detour over a worker when the runner is somebody's executor: it might block.
-        action = (self._poll if self._core.runner is workers
-                  else lambda: workers.submit(self._poll))
-        self._next = clock.call_at(clock.monotonic() + seconds, action)
+        self._next = clock.call_at(clock.monotonic() + seconds, self._due)
         if self.wait.is_completed:  # while we set it
             self._next.cancel()
+
+    # The next two run on the timer thread, which must not call into somebody's own executor: its
+    # submit may block or run user code. So they take a detour over a worker then.
+
+    def _due(self) -> None:
+        if self._core.runner is workers:
+            self._poll()
+        else:
+            workers.submit(self._poll)
+
+    def _too_late(self) -> None:
+        found = self._last or "it was not over yet, see latest"
+        if not self._last and self.wait._latest is None:
+            found = "no poll was answered in time"
+        runner = self._core.runner
+        self._fail(CallFailed(ARRResult.Timeout, f"the deadline has passed; {found}"),
+                   lambda drain: workers.submit(lambda: runner.submit(drain)))
 
     def _report(self) -> None:
         if self._end is not None:
@@ -153,35 +210,57 @@ class Poller(Generic[T]):
             self.wait._portion = min(max(passed / (self._end - self._begin), 0.0), 1.0)
         self.wait._progressed._raise(self.wait)
 
-    def _too_late(self) -> None:
-        self._fail(CallFailed(ARRResult.Timeout, "the deadline passed; the value is in latest"))
+    def _fail(self, failure: CallFailed, submit: Optional[Callable[[Job], object]] = None) -> None:
+        self._finish(failure_context(_as_wait(self._route), failure), None, submit)
 
-    def _fail(self, failure: CallFailed) -> None:
-        self._finish(failure_context(self._route, failure))
-
-    def _finish(self, context: RRSessionGeneralContext, value: Any = None) -> None:
+    def _finish(self, context: RRSessionGeneralContext, value: Any = None,
+                submit: Optional[Callable[[Job], object]] = None) -> None:
         self._core.waits.pop(self, None)
         if not self.wait._complete(context, value):
             return
         for timer in (self._next, self._deadline):
             if timer is not None:
                 timer.cancel()
-        self._core.runner.submit(self.wait._drain)
+        if self.wait._queue:
+            (submit or self._core.runner.submit)(self.wait._drain)
 
 
-def begin_wait(core: Core, owner: Owner, route: Route, path: str, done: Callable[[T], bool],
+def begin_wait(core: Core, owner: Waiting, route: Route, target: str, done: Callable[[T], bool],
                deadline: Optional[float], interval: float, callback: Callback) -> Wait[T]:
     """Check the arguments of a wait and start it."""
-    for name, seconds in (("deadline", deadline), ("interval", interval)):
-        if seconds is None and name == "deadline":
-            continue
-        if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
-            raise TypeError(f"{name} must be a number of seconds, not {type(seconds).__name__}")
-        if not 0 < seconds < 1e9:
-            raise RRException(ARRResult.InvalidParam, f"{name} must be more than 0 seconds")
-    poller = Poller(core, owner, route, path, done, interval, deadline)
+    try:
+        _check_seconds("interval", interval)
+        if deadline is not None:
+            _check_seconds("deadline", deadline)
+    except CallFailed as failure:
+        refused: Wait[T] = Wait(core.runner)
+        add_callback(refused, route, callback)
+        return refuse(refused, _as_wait(route), failure)
+    poller = Poller(core, owner, route, target, done, interval, deadline)
     add_callback(poller.wait, route, callback)
     return poller.start()
+
+
+def _check_seconds(name: str, seconds: object) -> None:
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+        raise TypeError(f"{name} must be a number of seconds, not {type(seconds).__name__}")
+    if not 0 < seconds <= MAX_SECONDS:
+        raise CallFailed(ARRResult.InvalidParam, f"{name} must be more than 0 s and at most "
+                         f"{MAX_SECONDS:,} s, not {seconds:g}")
+
+
+def _as_wait(route: Route) -> Route:
+    """Return the route with the name of the call that the user made."""
+    return route._replace(name=_NAMES[route.name])
+
+
+def ask(session: AzureSession) -> IAsync[RRRenderingSessionProperties]:
+    """Query a session as a poll does: into its cache, but without its slot."""
+    core = session._core
+    if core is None:
+        return session.get_rendering_session_properties_async()  # which says that it is disposed
+    return core.call(routes.GET_RENDERING_SESSION_PROPERTIES, session,
+                     lambda: session.session_uuid, None, None)
 
 
 def cancel_waits(core: Core, owner: object) -> None:

@@ -213,6 +213,9 @@ class RRSessionException(RRException):
         super().__init__(context.result, context.error_message)
         self.context = context
 
+    def __str__(self) -> str:
+        return self.message or str(self.error_code)  # the message begins with call and result
+
     @property
     def Context(self) -> RRSessionGeneralContext:
         return self.context
@@ -237,6 +240,12 @@ class CallFailed(Exception):
         self.retryable = retryable
         self.correlation = correlation
         self.retry_after = retry_after
+
+    def again(self) -> CallFailed:
+        """Return a new one, for another thread to raise: a shared one would collect tracebacks,
+        and keep all that hangs on them."""
+        return CallFailed(self.result, self.detail, code=self.code, retryable=self.retryable,
+                          correlation=self.correlation, retry_after=self.retry_after)
 
 
 _BY_HTTP_CODE = {

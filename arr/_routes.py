@@ -1,13 +1,12 @@
 """The calls: one row each, with everything that tells it from the others.
 
-Paths stand below ``/v1/accounts/{account}``; the arguments of a call fill the braces. Source: the
-REST articles that the front-end document links to, December 2019.
+Paths stand below ``/v1/accounts/{account}``; the id that a call is about fills the braces. Source:
+the REST articles that the front-end document links to, December 2019.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Tuple
-from urllib.parse import quote
 
 from ._models import (
     RRRenderingSessionProperties, id_from_wire, ingestion_status_from_wire, sessions_from_wire,
@@ -54,8 +53,11 @@ class Route(NamedTuple):
         """A second create is a second bill: only what changes nothing twice is sent again."""
         return self.method in ("GET", "DELETE")
 
-    def url_path(self, *ids: str) -> str:
-        return self.path.format(*(quote(each, safe="") for each in ids))
+    def url_path(self, target: str) -> str:
+        """Return the path for the id of a session or an ingestion; "" where there is none."""
+        from urllib.parse import quote
+
+        return self.path.format(quote(target, safe=""))
 
 
 START_ASSET_INGESTION = Route(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
 
 from . import _routes as routes
-from ._async import IAsync, Slot
+from ._async import IAsync
 from ._calls import Callback, Core, Params, refuse_disposed
 from ._inspector import InspectorCall, inspector_url
 from ._polling import Wait, begin_wait, cancel_waits
@@ -14,6 +14,7 @@ from ._results import (
     ARRRenderingSessionStatus, ARRResult, RRException, RRSessionGeneralContext,
 )
 from ._routes import Route
+from ._slots import Slot
 from ._workers import Job
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class AzureSession:
         route = routes.GET_RENDERING_SESSION_PROPERTIES
         if core is None:
             return refuse_disposed(Wait(self._runner), route, callback, "session")
-        return begin_wait(core, self, route, route.url_path(self._id), _has_started, deadline,
+        return begin_wait(core, self, route, self._id, _has_started, deadline,
                           interval, callback)
 
     # -- the cache ---------------------------------------------------------------------------
@@ -166,7 +167,7 @@ class AzureSession:
         if route is routes.CONNECT_TO_ARR_INSPECTOR:
             return core.call(route, self, lambda: inspector_url(self.properties), None,
                              callback, slot, InspectorCall)
-        return core.call(route, self, lambda: route.url_path(self._id), params, callback, slot)
+        return core.call(route, self, lambda: self._id, params, callback, slot)
 
     def _adopt(self, core: Core, route: Route, value: Any, sent: int) -> Tuple[Any, Optional[Job]]:
         if route is routes.GET_RENDERING_SESSION_PROPERTIES:

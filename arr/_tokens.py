@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Tuple
 
 from ._account import EMPTY_GUID, Account
 from ._flights import Flight, Watch, release
-from ._replies import Reply, clean, new_correlation, parse_json, parse_retry_after
+from ._replies import Reply, clean, new_correlation, parse_json, parse_retry_after, scrub
 from ._results import ARRResult, CallFailed
 from ._version import __version__
 from ._workers import Clock, Runner
@@ -35,6 +35,9 @@ class Token(NamedTuple):
     expires: float
     fetched: float
 
+    def __repr__(self) -> str:
+        return f"<Token until {self.expires}>"
+
 
 class _Exchange:
     """One request to the token service, and those who wait for its outcome."""
@@ -42,6 +45,7 @@ class _Exchange:
     def __init__(self) -> None:
         self.token: Optional[Token] = None
         self.failure: Optional[CallFailed] = None
+        self.begun = False  # True once somebody is asking; in the background that may take long
         self.done = False
         self.turns: List[Any] = []
 
@@ -68,6 +72,12 @@ class Tokens:
     def renewable(self) -> bool:
         """Tell whether a refused token can be exchanged for a better one."""
         return self._account.sts_credential is not None
+
+    def secrets(self) -> List[str]:
+        """Return what must never be shown to anybody."""
+        token, credential = self._token, self._account.sts_credential or ""
+        key = credential.partition(":")[2] if self._account.id != EMPTY_GUID else ""
+        return [credential, key, token.text if token is not None else ""]
 
     def get(self, flight: Flight) -> Tuple[Token, bool]:
         """Return a token that serves, and whether it is an older one, which may be refused.
@@ -102,9 +112,12 @@ class Tokens:
                 if self._token is not old and self._token is not None:
                     return self._token
                 exchange = self._exchange
-                leader = exchange is None
                 if exchange is None:
                     exchange = self._begin()
+                # One in the background may stand behind us in the queue of a caller's executor,
+                # perhaps for the one thread that we are: waiting for it would be for ever.
+                leader = not exchange.begun
+                exchange.begun = True
             if leader:
                 self._run(exchange, flight)
             else:
@@ -113,7 +126,7 @@ class Tokens:
                 return exchange.token
             assert exchange.failure is not None
             if leader or exchange.failure.result != ARRResult.Cancelled:
-                raise exchange.failure
+                raise exchange.failure.again()
             # The leader was given up at the end of the process. We were not: a stop call goes on.
 
     def _wait(self, exchange: _Exchange, flight: Flight) -> None:
@@ -134,6 +147,10 @@ class Tokens:
         self._runner.submit(lambda: self._run_in_background(exchange))
 
     def _run_in_background(self, exchange: _Exchange) -> None:
+        with self._lock:
+            if exchange.begun:
+                return  # by somebody who could not wait
+            exchange.begun = True
         flight = Flight(self._clock.monotonic() + self._seconds)
         self._watch.add(flight)
         try:
@@ -153,7 +170,7 @@ class Tokens:
         try:
             token = self._ask(flight)
         except CallFailed as error:
-            failure = error
+            failure = error.again()
         finally:
             with self._lock:
                 if token is not None:
@@ -182,7 +199,7 @@ class Tokens:
 
     def _refusal(self, reply: Reply) -> CallFailed:
         code = reply.status
-        correlation = clean(reply.headers.get("MS-CV"))
+        correlation = clean(scrub(reply.headers.get("MS-CV") or "", self.secrets()))
         if code == 429:
             return CallFailed(ARRResult.TooManyRequests, "the token service asks to slow down",
                               code=code, correlation=correlation,
@@ -216,6 +233,8 @@ def _expiry(token: str) -> Optional[float]:
     payload = parts[1].replace("-", "+").replace("_", "/")
     try:
         claims = json.loads(binascii.a2b_base64(payload + "=" * (-len(payload) % 4)))
+        if isinstance(claims["exp"], bool):
+            return None
         expires = float(claims["exp"])
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None

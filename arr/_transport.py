@@ -20,6 +20,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 from urllib3.util.ssl_ import create_urllib3_context
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from ._account import is_loopback
 from ._flights import Flight
@@ -45,6 +46,7 @@ class Transport:
         request.method, request.url, request.body = method, url, body
         request.headers = cast(Any, headers)
         _local.flight = flight
+        flight.written = False
         raw = None
         try:
             flight.check()
@@ -54,7 +56,7 @@ class Transport:
             flight.check()  # cut: what the socket says after that is of no interest
             if isinstance(error, CallFailed):
                 raise
-            raise _failure(error, url) from None
+            raise _untied(error, url) from None
         finally:
             _local.flight = None
             flight.use(None)
@@ -91,6 +93,7 @@ class _Tracked:
         if self.sock is not None:
             _local.flight.use(self.sock)
         super().request(*args, **kwargs)  # type: ignore[misc]
+        _local.flight.written = True
         # Here, not later: getresponse forgets the socket when the server wants to close.
         _local.flight.use(self.sock)
 
@@ -171,16 +174,24 @@ class _Adapter(HTTPAdapter):
         if origin.startswith("https"):
             options = {"ssl_context": self._context(), "cert_reqs": "CERT_REQUIRED"}
         proxy = self._proxies.get(origin)
-        manager = (self.poolmanager if proxy is None else
-                   self.proxy_manager_for(proxy, **options))
-        manager.pool_classes_by_scheme = _POOLS
-        return manager.connection_from_url(origin, pool_kwargs=options)
+        try:
+            if proxy is not None and not urlsplit(proxy).hostname:
+                raise ValueError
+            manager = (self.poolmanager if proxy is None else
+                       self.proxy_manager_for(proxy, **options))
+            manager.pool_classes_by_scheme = _POOLS
+            return manager.connection_from_url(origin, pool_kwargs=options)
+        except (ValueError, AttributeError, urllib3.exceptions.HTTPError,
+                requests.RequestException):
+            raise CallFailed(ARRResult.NoConnection, "the proxy in HTTPS_PROXY or ALL_PROXY "
+                             f"cannot be used to reach {origin}") from None
 
     def _context(self) -> ssl.SSLContext:
         """Return the one context: loading the authorities costs 50 ms."""
         if self._tls is None:
             context = create_urllib3_context()
             context.verify_mode = ssl.CERT_REQUIRED
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
             bundle = self._bundle or DEFAULT_CA_BUNDLE_PATH
             try:
                 if os.path.isdir(bundle):
@@ -222,43 +233,63 @@ def _read(raw: Any) -> Reply:
         return Reply(status, headers, _error_body(raw))
     if headers.get("Content-Encoding", "identity").lower() != "identity":
         raise _bad("the reply is compressed, which was not asked for")
+    coding = headers.get("Transfer-Encoding")
+    if coding is not None and coding.lower() != "chunked":
+        raise _bad("the reply is encoded, which was not asked for")
+    length = None
+    if coding is None and status != 204:
+        length = headers.get("Content-Length")
+        # Looked at before reading: without a length that it understands, the HTTP library reads
+        # until the server closes, which a server of kept-alive connections does not.
+        if length is not None and not (length.isascii() and length.isdigit()):
+            raise _bad("the reply does not say how long it is")
+        if length is not None and (len(length) > 18 or int(length) > MAX_BODY):
+            raise _too_large()
     body = b"".join(_pieces(raw))
-    length = headers.get("Content-Length")
-    chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()
-    if length is not None and not chunked and status != 204:
-        if length.strip() != str(len(body)):
+    if length is not None:
+        if int(length) != len(body):
             raise _bad("the reply is shorter than it said")
-    if not body and length is None and not chunked and status != 204:
-        # A connection that breaks within the headers looks like this, and must not be a success.
-        raise _bad("the reply has no body, and does not say so")
+    elif status != 204:
+        if not body and coding is None:
+            # A connection that breaks within the headers looks like this; not a success.
+            raise _bad("the reply has no body, and does not say so")
+        _local.flight.check()  # the end of such a body looks the same as our cutting it off
     return Reply(status, headers, body)
 
 
 def _pieces(raw: Any) -> Iterator[bytes]:
     size = 0
     while True:
-        piece = raw.read(_PIECE, decode_content=False)
+        try:
+            piece = raw.read(_PIECE, decode_content=False)
+        except ValueError:  # the HTTP library takes a chunk's size for a number, as -5 is one
+            raise _bad("the reply's chunks are broken") from None
         if not piece:
             return
         size += len(piece)
         if size > MAX_BODY:
-            raise _bad(f"the reply is larger than {MAX_BODY // 1024 // 1024} MiB")
+            raise _too_large()
         yield piece
 
 
 def _error_body(raw: Any) -> bytes:
     """Read what an error reply says, as far as it goes: the status is what counts."""
+    body = b""
     try:
         if raw.headers.get("Content-Encoding", "identity").lower() == "identity":
-            return b"".join(_pieces(raw))
-    except (CallFailed, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError,
-            ValueError):
-        _local.flight.check()
-    return b""
+            body = b"".join(_pieces(raw))
+    except (CallFailed, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError):
+        pass
+    _local.flight.check()
+    return body
 
 
 def _bad(detail: str) -> CallFailed:
     return CallFailed(ARRResult.ProtocolError, detail)
+
+
+def _too_large() -> CallFailed:
+    return _bad(f"the reply is larger than {MAX_BODY // 1024 // 1024} MiB")
 
 
 # -- what went wrong -------------------------------------------------------------------------------
@@ -276,8 +307,20 @@ def _chain(error: Optional[BaseException]) -> Iterator[BaseException]:
             todo += found.args
 
 
-def _failure(error: Exception, url: str) -> CallFailed:
-    """Return what an exception of requests, urllib3 or below means; its text stays here."""
+def _untied(error: Exception, url: str) -> CallFailed:
+    """Return the failure, and take the exceptions apart: the libraries tie them and their frames
+    in cycles, which would keep the whole call until the collector comes."""
+    failure = _failure(error, url)
+    if failure is None:
+        raise error
+    for cause in _chain(error):
+        cause.__traceback__ = None
+    return failure
+
+
+def _failure(error: Exception, url: str) -> Optional[CallFailed]:
+    """Return what an exception of requests, urllib3 or below means; its text stays here. None for
+    what none of them should raise."""
     host = urlsplit(url).netloc
     causes = list(_chain(error))
 
@@ -287,25 +330,35 @@ def _failure(error: Exception, url: str) -> CallFailed:
     # requests derives its exceptions from OSError; only those of the system count here.
     system = [cause for cause in causes
               if isinstance(cause, OSError) and type(cause).__module__ in _SYSTEM_MODULES]
-    if among(ssl.SSLCertVerificationError):
+    if among(ssl.SSLCertVerificationError, CertificateError):
         return CallFailed(ARRResult.NoServerCertificate, f"the certificate of {host} was refused")
-    if among(socket.timeout, requests.Timeout, urllib3.exceptions.TimeoutError):
+    # urllib3 calls every failure to connect a time-out, a refused connection too.
+    if any(isinstance(cause, _TIMEOUTS) and not isinstance(cause, _NO_TIMEOUT)
+           for cause in causes):
         return CallFailed(ARRResult.Timeout, f"{host} did not answer in time")
     if among(socket.gaierror):
         return _unreachable(f"the name {host} is not known; check the account domain and the "
                             "network")
-    if not system and among(http.client.HTTPException, urllib3.exceptions.ProtocolError,
-                            urllib3.exceptions.DecodeError, UnicodeError):
+    if not system and among(*_NOT_HTTP):
         return CallFailed(ARRResult.ProtocolError, f"{host} answered something that is not HTTP, "
                           "or broke off within its reply")
-    if system or among(urllib3.exceptions.HTTPError, requests.RequestException):
+    if system or among(urllib3.exceptions.HTTPError, requests.RequestException,
+                       urllib3.exceptions.ProxySchemeUnsupported):
         texts = [cause.strerror.lower() for cause in system if cause.errno and cause.strerror]
         return _unreachable(f"no connection to {host}: "
                             + (texts[0] if texts else "closed before the reply came"))
-    raise error
+    return None
 
 
 _SYSTEM_MODULES = ("builtins", "socket", "ssl", "http.client")
+_TIMEOUTS = (socket.timeout, TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError)
+_NO_TIMEOUT = urllib3.exceptions.NewConnectionError
+_NOT_HTTP = (http.client.HTTPException, urllib3.exceptions.ProtocolError,
+             urllib3.exceptions.DecodeError, urllib3.exceptions.ResponseError,
+             urllib3.exceptions.InvalidHeader, urllib3.exceptions.HeaderParsingError,
+             urllib3.exceptions.BodyNotHttplibCompatible,
+             requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError,
+             UnicodeError)
 
 
 def _unreachable(detail: str) -> CallFailed:

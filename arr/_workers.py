@@ -1,4 +1,4 @@
-"""Worker threads: one process-wide set of daemon threads, a timer thread, the end of the process.
+"""Worker threads: one process-wide set of daemon threads, and a timer thread.
 
 ``submit`` may be called by any thread at any instant, from a signal handler or a finalizer too,
 so it takes no lock: it appends to a deque and wakes somebody, both single steps. It starts no
@@ -9,24 +9,23 @@ that a burst of jobs ends with as many threads as there are jobs that block, and
 from __future__ import annotations
 
 import _thread
-import atexit
 import heapq
 import itertools
 import os
 import queue
 import threading
 import time
-import weakref
 from collections import deque
 from typing import Callable, Deque, Dict, List, Optional, Protocol, Tuple
 
-from ._event import guarded, logger
+from ._event import guarded
 
 Job = Callable[[], object]
 
 IDLE_SECONDS = 10.0
 RETRY_SECONDS = 0.1  # until another try, when the system refused a thread
 PAUSE_SECONDS = 0.001  # the timer thread's rest: wakes that come meanwhile are one wake
+MOVING = 8  # workers that took a job since the last look; while there are so many, no more start
 
 
 class Runner(Protocol):
@@ -86,16 +85,19 @@ class TimerHeap:
         return None
 
 
-class _Worker(threading.Thread):
-    def __init__(self, pool: Workers, number: int, job: Job) -> None:
+class Worker(threading.Thread):
+    def __init__(self, pool: Workers, number: int) -> None:
         super().__init__(name=f"arr-worker-{number}", daemon=True)
         self.pool = pool
-        self.job: Optional[Job] = job
+        self.job: Optional[Job] = None
+        self.taken = 0  # jobs so far; the timer thread notes in ``seen`` what it saw last
+        self.seen = 0
         self.wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def run(self) -> None:
         while self.job is not None or self.pool._next_job(self):
             job = self.job
+            self.taken += 1
             if job is not None:
                 guarded(job)
             # A thread that is parked must not keep the last job, nor what hangs on it, alive.
@@ -111,10 +113,11 @@ class Workers:
     def _reset(self) -> None:
         """Begin anew, as a forked child must: none of the parent's threads came along."""
         self.closing = False
+        self.parked: queue.SimpleQueue[None] = queue.SimpleQueue()  # news for the exit hook
         self.generation: object = object()
         self._jobs: Deque[Job] = deque()
-        self._idle: List[_Worker] = []
-        self._all: List[_Worker] = []
+        self._idle: List[Worker] = []
+        self._all: List[Worker] = []
         self._numbers = itertools.count(1)
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._new_timers: Deque[Timer] = deque()
@@ -125,9 +128,30 @@ class Workers:
 
     def submit(self, job: Job) -> None:
         """Run a job on a worker; never blocks, never raises."""
-        # First the job, then the look for somebody idle. A worker does it the other way round in
-        # _next_job, so one of the two always sees the other.
-        self._jobs.append(job)
+        try:
+            # First the job, then the look for somebody idle. A worker does it the other way round
+            # in _next_job, so one of the two always sees the other.
+            self._jobs.append(job)
+            self._wake_somebody()
+        except BaseException:
+            # Ctrl-C may have struck between the two. Nobody would look at the job before the
+            # next one comes, and the slot of its operation would be taken until then.
+            self._wake_somebody()
+            raise
+
+    def call_at(self, when: float, action: Job) -> Timer:
+        """Run a short action on the timer thread at a monotonic time."""
+        timer = Timer(when, action)
+        try:
+            self._new_timers.append(timer)
+            self._wake_keeper()
+        except BaseException:  # Ctrl-C, as in submit
+            self._wake_keeper()
+            raise
+        return timer
+
+    def _wake_somebody(self) -> None:
+        """Have somebody look at the jobs; once too often does no harm."""
         try:
             worker = self._idle.pop()
         except IndexError:
@@ -136,16 +160,9 @@ class Workers:
         else:
             worker.wakes.put(None)
 
-    def call_at(self, when: float, action: Job) -> Timer:
-        """Run a short action on the timer thread at a monotonic time."""
-        timer = Timer(when, action)
-        self._new_timers.append(timer)
-        self._wake_keeper()
-        return timer
-
     # -- workers -----------------------------------------------------------------------------
 
-    def _next_job(self, worker: _Worker) -> bool:
+    def _next_job(self, worker: Worker) -> bool:
         """Fill ``worker.job`` with the next job, parking until there is one; False to leave."""
         while True:
             try:
@@ -159,32 +176,32 @@ class Workers:
                 if self._unpark(worker):
                     continue
             if self.closing:
-                _at_exit.parked.put(None)
+                self.parked.put(None)
             try:
                 worker.wakes.get(timeout=IDLE_SECONDS)
             except queue.Empty:
                 # Not among the idle: somebody took us and will wake us, or was killed by Ctrl-C
-                # before he could. Looking again is right in both cases.
-                if self._unpark(worker) and self._may_leave(worker):
+                # before he could. Looking again is right in both cases, and costs nothing in all.
+                if self._unpark(worker) and not self._jobs and self._may_leave(worker):
                     return False
             else:
                 # Such a wake, when it comes late after all, finds us parked a second time.
                 self._unpark(worker)
 
-    def _unpark(self, worker: _Worker) -> bool:
+    def _unpark(self, worker: Worker) -> bool:
         try:
             self._idle.remove(worker)
         except ValueError:
             return False
         return True
 
-    def _may_leave(self, worker: _Worker) -> bool:
-        # The last one stays: some Pythons start no thread any more once the main thread ended.
-        # Of two that leave at once, the second sees the list empty and stays.
-        self._all.remove(worker)
-        if not self._all:
-            self._all.append(worker)
+    def _may_leave(self, worker: Worker) -> bool:
+        # One always stays parked: some Pythons start no thread any more once the main thread
+        # ended, and the busy ones may be blocked for ever. Of two that leave at once, both see
+        # nobody parked, and both stay.
+        if not self._idle:
             return False
+        self._all.remove(worker)
         return True
 
     # -- the timer thread ----------------------------------------------------------------------
@@ -197,28 +214,32 @@ class Workers:
                 # A bare thread, because Thread.start takes a lock that the thread which we
                 # interrupted, as a signal handler, may be holding.
                 _thread.start_new_thread(self._start_keeper, ())
-            except RuntimeError:
+            except (RuntimeError, MemoryError):
                 pass  # no thread to be had: a free worker takes the job, or the next call retries
 
     def _start_keeper(self) -> None:
-        with self._keeper_lock:
-            if self._keeper is None:
+        if not self._keeper_lock.acquire(blocking=False):
+            return  # another one is at it
+        try:
+            while self._keeper is None:
                 keeper = threading.Thread(target=self._keep, name="arr-timer", daemon=True)
                 try:
                     keeper.start()
-                except RuntimeError:
-                    return
-                self._keeper = keeper
+                    self._keeper = keeper
+                except (RuntimeError, MemoryError):
+                    time.sleep(RETRY_SECONDS)
+        finally:
+            self._keeper_lock.release()
 
     def _keep(self) -> None:
         """Start workers and fire timers, for ever; user code never runs here."""
         timers = TimerHeap()
-        short_of_threads = False
+        look_again: Optional[float] = None
         while True:
             due = timers.next_due()
             timeout = None if due is None else max(0.0, due - time.monotonic())
-            if short_of_threads:
-                timeout = RETRY_SECONDS if timeout is None else min(timeout, RETRY_SECONDS)
+            if look_again is not None:
+                timeout = look_again if timeout is None else min(timeout, look_again)
             try:
                 self._wakes.get(timeout=timeout)
             except queue.Empty:
@@ -230,33 +251,59 @@ class Workers:
             while timer is not None:
                 timer.fire()
                 timer = timers.pop_due(now)
-            short_of_threads = not self._grow()
+            look_again = self._grow()
             # Callers that find nobody idle wake us for every job. Resting lets many such wakes
             # become one, and gives the busy workers time to take the job themselves.
             time.sleep(PAUSE_SECONDS)
 
-    def _grow(self) -> bool:
-        """Start workers while jobs wait and nobody is idle; False if the system refused one."""
-        while self._jobs and not self._idle:
-            try:
-                job = self._jobs.popleft()
-            except IndexError:
-                break
-            worker = _Worker(self, next(self._numbers), job)
-            del job
-            self._all.append(worker)
-            try:
-                worker.start()
-            except RuntimeError:
-                self._all.remove(worker)
-                assert worker.job is not None
-                self._jobs.appendleft(worker.job)
-                return False
+    def _grow(self) -> Optional[float]:
+        """Start workers for jobs that wait; return the seconds to the next look, None for never.
+
+        A job that waits needs a thread of its own only if those at work are blocked. Those that
+        took a job since the last look are not: they may just lack the processor, and so would a
+        new one. Without this rule a burst of calls would start hundreds of threads.
+        """
+        if not self._jobs:
+            return None
+        moving = 0
+        for worker in self._all.copy():
+            if worker.seen != worker.taken:
+                worker.seen = worker.taken
+                moving += 1
+        while self._jobs and moving < MOVING:
+            moving += 1
+            if self._idle:
+                # Somebody parks, or was woken and has not taken the job yet, or Ctrl-C killed
+                # the submitter before the wake.
+                self._wake_somebody()
+            elif not self._start_worker():
+                return RETRY_SECONDS
+        return PAUSE_SECONDS if self._jobs else None
+
+    def _start_worker(self) -> bool:
+        """Start a worker with the first job that waits; False if the system refused a thread."""
+        worker = Worker(self, next(self._numbers))
+        # Before the job leaves the queue: the exit hook must see it here or there.
+        self._all.append(worker)
+        try:
+            worker.job = self._jobs.popleft()
+        except IndexError:  # somebody who had become free was quicker
+            self._all.remove(worker)
+            return True
+        try:
+            worker.start()
+        except (RuntimeError, MemoryError):
+            self._jobs.appendleft(worker.job)
+            self._all.remove(worker)
+            # Somebody who became free while we held the job saw an empty queue, and parked.
+            if self._idle:
+                self._wake_somebody()
+            return False
         return True
 
     # -- for the end of the process -------------------------------------------------------------
 
-    def _busy(self) -> Dict[_Worker, Optional[Job]]:
+    def _busy(self) -> Dict[Worker, Optional[Job]]:
         idle = self._idle.copy()
         return {worker: worker.job for worker in self._all.copy() if worker not in idle}
 
@@ -277,134 +324,5 @@ class SystemClock:
         return workers.call_at(when, action)
 
 
-class Gate:
-    """The places on the wire: at most so many calls at once, the others wait in order.
-
-    Only workers come here, never a caller: no signal handler and no Ctrl-C can strike while a
-    place changes hands, so a plain lock is right, and no place is ever lost.
-    """
-
-    __slots__ = ("_lock", "_free", "_waiting", "_granted", "_open")
-
-    def __init__(self, places: int) -> None:
-        self._lock = threading.Lock()
-        self._free = places
-        self._waiting: Deque[Job] = deque()
-        self._granted: Dict[Job, None] = {}  # on their way back, with a place kept for them
-        self._open = False
-
-    def enter(self, job: Job) -> bool:
-        """Take a place; False when there is none: ``leave`` will hand the job out later."""
-        with self._lock:
-            if self._granted.pop(job, job) is None:
-                return True
-            if self._free > 0 or self._open:
-                self._free -= 1
-                return True
-            self._waiting.append(job)
-            return False
-
-    def leave(self) -> Optional[Job]:
-        """Give a place back; return the job that has it now and must run, if one waited."""
-        with self._lock:
-            if not self._waiting:
-                self._free += 1
-                return None
-            job = self._waiting.popleft()
-            self._granted[job] = None
-            return job
-
-    def withdraw(self, job: Job) -> bool:
-        """Forget a job that will not come; True if it had a place, which is now the caller's."""
-        with self._lock:
-            return self._granted.pop(job, job) is None
-
-    def open_wide(self) -> List[Job]:
-        """Let everybody pass from now on, and return those that waited: the process ends."""
-        with self._lock:
-            self._open = True
-            waiting = list(self._waiting)
-            self._waiting.clear()
-            return waiting
-
-
-class Closer(Protocol):
-    """Somebody who has calls to give up when the process ends."""
-
-    exit_seconds: float
-
-    def close_at_exit(self) -> None:
-        """Give up what may be given up; must not block."""
-
-
-class _AtExit:
-    """The exit hook: give calls up, then wait a moment for what must not be lost.
-
-    It waits for workers, not for threads: for each worker that was busy with something else than
-    a handler when the end began, and for every job that came after that.
-    """
-
-    def __init__(self) -> None:
-        self.parked: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._closers: List[weakref.ref[Closer]] = []
-        self._registered = False
-
-    def register(self, closer: Closer) -> None:
-        if not self._registered:
-            self._registered = True
-            atexit.register(self.run)
-        for reference in self._closers.copy():
-            if reference() is None:
-                try:
-                    self._closers.remove(reference)
-                except ValueError:
-                    pass
-        self._closers.append(weakref.ref(closer))
-
-    def forget(self) -> None:
-        self._closers = []
-
-    def run(self) -> None:
-        workers.closing = True
-        running_handlers = {worker: job for worker, job in workers._busy().items()
-                            if job is not None and getattr(job, "delivering", True)}
-        seconds = 0.0
-        for reference in self._closers.copy():
-            closer = reference()
-            if closer is not None:
-                seconds = max(seconds, closer.exit_seconds)
-                closer.close_at_exit()
-        end = time.monotonic() + seconds
-        while self._must_wait(running_handlers):
-            remaining = end - time.monotonic()
-            if remaining <= 0:
-                logger.debug("arr: calls or handlers still ran when the process ended")
-                return
-            try:
-                self.parked.get(timeout=remaining)
-            except queue.Empty:
-                pass
-
-    def _must_wait(self, running_handlers: Dict[_Worker, Job]) -> bool:
-        if workers._jobs:
-            return True
-        return any(running_handlers.get(worker) is not job or job is None
-                   for worker, job in workers._busy().items()
-                   if not getattr(job, "abandoned", False))
-
-
-_at_exit = _AtExit()
-
-
-def at_exit(closer: Closer) -> None:
-    """Call ``closer.close_at_exit()`` when the process ends, unless it is gone by then."""
-    _at_exit.register(closer)
-
-
-def _after_fork_in_child() -> None:
-    workers._reset()
-    _at_exit.forget()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(after_in_child=workers._reset)

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._call import Call, json_reply
+from ._arguments import whole
+from ._call import NO_STORE, Call, json_reply
 from ._http import HttpError, Reply
+
+# How much of each list fits a page that is read by a person and drawn every second.
+OVERVIEW_LIMIT = 100
+
+_MOST_MINUTES = 10**7
 
 _FAULT_FIELDS = ("method", "path", "status", "retry_after", "delay", "reset", "truncate",
                  "garbage", "body", "after", "times", "probability", "seed")
@@ -14,6 +20,11 @@ _FAULT_FIELDS = ("method", "path", "status", "retry_after", "delay", "reset", "t
 def state(call: Call) -> Reply:
     """Return a snapshot of everything."""
     return json_reply(call.service.snapshot())
+
+
+def overview(call: Call) -> Reply:
+    """Return what the page shows: the newest of everything, with counts of the rest."""
+    return json_reply(call.service.overview(OVERVIEW_LIMIT), headers=NO_STORE)
 
 
 def requests(call: Call) -> Reply:
@@ -74,8 +85,32 @@ def fail_session(call: Call) -> Reply:
     if not isinstance(message, str):
         raise TypeError("message is a text")
     if not call.service.state.fail(call.params["id"], message):
-        raise HttpError(404, "There is no live session of that id.")
+        raise _no_live_session()
     return json_reply({})
+
+
+def stop_session(call: Call) -> Reply:
+    """Stop a session, as its owner would."""
+    _only(call, ())
+    if not call.service.state.end(call.params["id"]):
+        raise _no_live_session()
+    return json_reply({})
+
+
+def extend_session(call: Call) -> Reply:
+    """Make a lease longer: `{"minutes": 30}` adds to it; return the new total."""
+    given = _only(call, ("minutes",), needed="minutes")["minutes"]
+    minutes = whole("minutes", given, 1, _MOST_MINUTES)
+    if minutes is None:
+        raise TypeError("minutes is a whole number")
+    lease = call.service.state.lengthen(call.params["id"], minutes * 60)
+    if not lease:
+        raise _no_live_session()
+    return json_reply({"lease_seconds": lease})
+
+
+def _no_live_session() -> HttpError:
+    return HttpError(404, "There is no live session of that id.")
 
 
 def _only(call: Call, names: tuple[str, ...], needed: str = "") -> dict[str, Any]:

@@ -112,7 +112,7 @@ def create_session(call: Call) -> Reply:
 
 def session_properties(call: Call) -> Reply:
     """Return one session."""
-    found = call.service.state.properties(call.account_id, call.params["id"], call.record)
+    found = call.service.state.properties(call.account_id, call.params["id"])
     if found is None:
         raise _no_session()
     return Reply(200, found.encode("ascii"), JSON, NO_STORE)
@@ -128,7 +128,7 @@ def list_sessions(call: Call) -> Reply:
 def update_session(call: Call) -> Reply:
     """Set a new total lease; the reply is empty."""
     lease = _lease(call.fields())
-    refusal = call.service.state.extend(call.account_id, call.params["id"], lease, call.record)
+    refusal = call.service.state.extend(call.account_id, call.params["id"], lease)
     if refusal is None:
         raise _no_session()
     if refusal:
@@ -138,7 +138,7 @@ def update_session(call: Call) -> Reply:
 
 def stop_session(call: Call) -> Reply:
     """Stop a session."""
-    if not call.service.state.stop(call.account_id, call.params["id"], call.record):
+    if not call.service.state.stop(call.account_id, call.params["id"]):
         raise _no_session()
     return Reply(204)
 

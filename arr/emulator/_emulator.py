@@ -148,6 +148,15 @@ class Emulator:
         """End a live session in Error with this message; return False when there is none such."""
         return self._service.state.fail(session_id, message)
 
+    def stop_session(self, session_id: str) -> bool:
+        """Stop a live session, as its owner would; return False when there is none such."""
+        return self._service.state.end(session_id)
+
+    def extend_session(self, session_id: str, minutes: int) -> bool:
+        """Add minutes to the lease of a live session; return False when there is none such."""
+        added = whole("minutes", minutes, 1, 10**7) or 1
+        return self._service.state.lengthen(session_id, added * 60) > 0
+
     def wait_ingestions(self, timeout: float | None = 30.0) -> bool:
         """Wait in real time until no ingestion is at work; return False on time-out."""
         return self._pool.wait_idle(timeout)

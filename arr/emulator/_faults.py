@@ -272,6 +272,11 @@ class Faults:
             self._holds.clear()
             self.changed.notify_all()
 
+    def holding(self) -> int:
+        """Return how many replies are held back at present."""
+        with self.changed:
+            return sum(hold.arrived for hold in self._holds)
+
     def snapshot(self) -> list[dict[str, Any]]:
         """Return the faults as dictionaries."""
         with self.changed:

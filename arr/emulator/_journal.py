@@ -6,7 +6,10 @@ import re
 from collections import deque
 from itertools import count
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._meter import Meter
 
 REQUESTS_KEPT = 500
 
@@ -41,8 +44,9 @@ def _escape(character: str) -> str:
 class Record:
     """One request. Written by the thread that answers it, before the reply is sent."""
 
-    __slots__ = ("number", "time", "method", "path", "route", "account_id", "session_id",
-                 "client", "status", "milliseconds", "ms_cv", "reason")
+    SHOWN = ("number", "time", "method", "path", "route", "account_id", "session_id", "client",
+             "status", "milliseconds", "ms_cv", "reason", "fault")
+    __slots__ = (*SHOWN, "meter")
 
     def __init__(self, number: int, time: float, method: str, path: str, route: str,
                  client: str) -> None:
@@ -56,12 +60,14 @@ class Record:
         self.session_id = ""
         self.status = 0  # 0 while it is being answered, and when the connection was reset
         self.milliseconds = 0.0
-        self.ms_cv = ""
+        self.ms_cv = ""  # "" while it is being answered
         self.reason = ""
+        self.fault = 0  # the number of the fault that hit it
+        self.meter: Meter | None = None  # of the session that it is about
 
     def as_dict(self) -> dict[str, Any]:
         """Return every field by its name."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in self.SHOWN}
 
 
 class Journal:
@@ -80,11 +86,11 @@ class Journal:
             self._records.append(record)
         return record
 
-    def snapshot(self) -> list[dict[str, Any]]:
-        """Return the requests as dictionaries."""
+    def snapshot(self, limit: int = REQUESTS_KEPT) -> list[dict[str, Any]]:
+        """Return the last requests as dictionaries."""
         with self._lock:
             records = list(self._records)
-        return [record.as_dict() for record in records]
+        return [record.as_dict() for record in records[-limit:]]
 
     def clear(self) -> None:
         """Forget all requests."""

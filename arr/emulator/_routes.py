@@ -40,6 +40,7 @@ ROUTES = (
 
     Route("page", "GET", "", _pages.state_page, OWN),
     Route("state", "GET", "_emulator/state", _admin.state, OWN),
+    Route("overview", "GET", "_emulator/overview", _admin.overview, OWN),
     Route("requests", "GET", "_emulator/requests", _admin.requests, OWN),
     Route("reset", "POST", "_emulator/reset", _admin.reset, OWN),
     Route("clock", "GET", "_emulator/clock", _admin.clock, OWN),
@@ -50,6 +51,8 @@ ROUTES = (
     Route("add_fault", "POST", "_emulator/faults", _admin.add_fault, OWN),
     Route("clear_faults", "DELETE", "_emulator/faults", _admin.clear_faults, OWN),
     Route("fail_session", "POST", "_emulator/sessions/{id}/fail", _admin.fail_session, OWN),
+    Route("end_session", "POST", "_emulator/sessions/{id}/stop", _admin.stop_session, OWN),
+    Route("extend_session", "POST", "_emulator/sessions/{id}/extend", _admin.extend_session, OWN),
 
     Route("inspector_hint", "GET", "", _pages.inspector_hint, INSPECTOR),
     Route("inspector", "POST", "", _pages.inspector, INSPECTOR),

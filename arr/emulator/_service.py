@@ -17,6 +17,7 @@ from ._faults import Fault, Faults
 from ._guard import check_change, check_host
 from ._http import HttpError, Reply, Request
 from ._journal import Journal, Record, clean
+from ._meter import Meter
 from ._routes import INSPECTOR, OWN, SERVICE, Route, find
 from ._state import GUID, State
 from ._sts import Tokens
@@ -37,6 +38,7 @@ class Service:
         self.faults = Faults()
         self.throttle = Throttle(clock.monotonic)
         self.journal = Journal()
+        self.meter = Meter()
         self._host = host
         self._allow_remote = allow_remote
         self._date = (-1.0, "")
@@ -97,9 +99,13 @@ class Service:
 
     def _serve(self, route: Route, call: Call, record: Record) -> Reply:
         method, segments = call.request.method, call.request.segments
+        if "sessions/{id}" in route.path:
+            # Whatever comes of it: refused calls and faults are what one looks for.
+            self.state.note(call.params["account"], call.params["id"], record)
         fault = self.faults.pick(method, segments)
         hold = self.faults.pick_hold(method, segments)
         if fault is not None:
+            record.fault = fault.id
             record.reason = f"fault {fault.id}"
             if fault.delay:
                 self.faults.delay(fault.delay)
@@ -129,9 +135,13 @@ class Service:
         milliseconds = (time.perf_counter() - began) * 1000.0
         if record is not None:
             # Before the reply leaves: who has it finds it in requests().
-            record.ms_cv = vector
             record.milliseconds = round(milliseconds, 3)
             record.status = 0 if reply.damage == "reset" else reply.status
+            record.ms_cv = vector
+            now, failed = time.monotonic(), reply.status >= 400 or bool(reply.damage)
+            self.meter.add(now, record.milliseconds, failed)
+            if record.meter is not None:
+                record.meter.add(now, record.milliseconds, failed)
         # The emulator's own pages ask again and again; their requests are not worth a line.
         level = logging.DEBUG if record is None and reply.status < 400 else logging.INFO
         if _log.isEnabledFor(level):
@@ -178,12 +188,24 @@ class Service:
         self.throttle.set(None)
         self.state.reset()
         self.journal.clear()
+        self.meter.clear()
 
     def snapshot(self) -> dict[str, Any]:
         """Return a copy of all state, by named fields."""
+        return {"time": self.clock.time(), **self.state.snapshot(), **self._trouble()}
+
+    def overview(self, limit: int) -> dict[str, Any]:
+        """Return what fits a page: the newest of everything, counts and the last two minutes."""
         return {
             "time": self.clock.time(),
-            **self.state.snapshot(),
-            "faults": self.faults.snapshot(),
-            "throttle_per_minute": self.throttle.per_minute,
+            "limit": limit,
+            **self.state.overview(limit),
+            **self._trouble(),
+            "holds": self.faults.holding(),
+            "requests": self.journal.snapshot(limit)[::-1],
+            "meter": self.meter.snapshot(time.monotonic()),
         }
+
+    def _trouble(self) -> dict[str, Any]:
+        return {"faults": self.faults.snapshot(),
+                "throttle_per_minute": self.throttle.per_minute}

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._meter import Meter
 from ._timespan import format_timespan
 
 if TYPE_CHECKING:
@@ -31,11 +32,20 @@ HANDSHAKE_PORT = 50051
 EVENTS_KEPT = 200
 
 
+class LeaseChange(NamedTuple):
+    """A lease that was made longer: when, from which total to which."""
+
+    at: float
+    before: int
+    after: int
+
+
 class Session:
     """One rendering session. Its owner's lock guards it."""
 
     __slots__ = ("id", "account_id", "size", "created", "created_at", "ready_at", "lease",
-                 "doomed", "stopped_at", "failed_at", "failure", "events", "_quoted_hostname")
+                 "doomed", "stopped_at", "failed_at", "failure", "meter", "_events",
+                 "_quoted_hostname")
 
     def __init__(self, session_id: str, account_id: str, size: str, lease: int, *,
                  now: float, created: float, startup_seconds: float, doomed: str) -> None:
@@ -51,7 +61,8 @@ class Session:
         self.failed_at: float | None = None
         self.failure = ""
         self._quoted_hostname = f'"{self.hostname()}"'
-        self.events: deque[Record] | None = None
+        self.meter = Meter()
+        self._events: deque[Record | LeaseChange] = deque(maxlen=EVENTS_KEPT)
 
     def state(self, now: float) -> tuple[str, float | None, str]:
         """Return the status, when it ended (None while it lives) and the message."""
@@ -111,6 +122,7 @@ class Session:
         if lease <= self.lease:
             return (f"maxLeaseTime is the new total and must be larger than the present "
                     f"{format_timespan(self.lease)}.")
+        self._events.append(LeaseChange(now, self.lease, lease))
         self.lease = lease
         return ""
 
@@ -155,7 +167,39 @@ class Session:
         }
 
     def note(self, record: Record) -> None:
-        """Remember a request that was about this session."""
-        if self.events is None:
-            self.events = deque(maxlen=EVENTS_KEPT)
-        self.events.append(record)
+        """Remember a request that is about this session."""
+        record.session_id = self.id
+        record.meter = self.meter
+        self._events.append(record)
+
+    def phases(self, now: float) -> list[tuple[str, float]]:
+        """Return the statuses that it has been through, each with its beginning."""
+        status, end, _ = self.state(now)
+        phases = [(STARTING, self.created_at)]
+        if not self.doomed and self.ready_at <= (now if end is None else end):
+            phases.append((READY, self.ready_at))
+        if end is not None:
+            phases.append((status, end))
+        return phases
+
+    def history(self, now: float) -> list[dict[str, Any]]:
+        """Return the last events, oldest first: requests, changes of state and of the lease."""
+        def moment(at: float) -> float:
+            return self.created + (at - self.created_at)
+
+        found: list[tuple[float, int, dict[str, Any]]] = []
+        for event in self._events:
+            if isinstance(event, LeaseChange):
+                found.append((moment(event.at), 1, {
+                    "kind": "lease", "time": moment(event.at), "before_seconds": event.before,
+                    "lease_seconds": event.after}))
+            else:
+                found.append((event.time, 0, {"kind": "request", **event.as_dict()}))
+        message = self.state(now)[2]
+        for status, at in self.phases(now):
+            found.append((moment(at), 2, {
+                "kind": "state", "time": moment(at), "status": status,
+                "message": "" if status in LIVE else message}))
+        # At the same moment, what was asked comes before what came of it.
+        found.sort(key=lambda each: each[:2])
+        return [event for _, _, event in found[-EVENTS_KEPT:]]

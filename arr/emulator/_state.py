@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import time
+from collections import Counter
+from itertools import islice
 from threading import Lock
 from typing import Any, Mapping, Union
 
@@ -100,15 +103,21 @@ class State:
             session = Session(session_id, account_id, size, lease, now=now, created=created,
                               startup_seconds=self._startup_seconds, doomed=doomed)
             self._sessions[session_id] = self._live[session_id] = session
-            self._note(session, record)
+            session.note(record)
         return session_id
 
-    def properties(self, account_id: str, session_id: str, record: Record | None,
-                   ) -> str | None:
+    def note(self, account_id: str, session_id: str, record: Record) -> None:
+        """Remember that a request is about a session, whatever comes of it."""
+        with self._lock:
+            session = self._sessions.get(session_id.lower())
+            if session is not None and session.account_id.lower() == account_id.lower():
+                session.note(record)
+
+    def properties(self, account_id: str, session_id: str) -> str | None:
         """Return a session's properties as JSON, None when the account has no such session."""
         now = self._clock.monotonic()
         with self._lock:
-            session = self._find(account_id, session_id, now, record)
+            session = self._find(account_id, session_id, now)
             return None if session is None else session.wire(now, self.port)
 
     def live_sessions(self, account_id: str) -> list[str]:
@@ -118,19 +127,18 @@ class State:
             return [session.wire(now, self.port) for session in self._living(now)
                     if session.account_id == account_id]
 
-    def extend(self, account_id: str, session_id: str, lease: int,
-               record: Record | None) -> str | None:
+    def extend(self, account_id: str, session_id: str, lease: int) -> str | None:
         """Set a larger total lease; return why not, "" when done, None for no such session."""
         now = self._clock.monotonic()
         with self._lock:
-            session = self._find(account_id, session_id, now, record)
+            session = self._find(account_id, session_id, now)
             return None if session is None else session.extend(now, lease)
 
-    def stop(self, account_id: str, session_id: str, record: Record | None) -> bool:
+    def stop(self, account_id: str, session_id: str) -> bool:
         """Stop a session, ended or not; return False when there is no such session."""
         now = self._clock.monotonic()
         with self._lock:
-            session = self._find(account_id, session_id, now, record)
+            session = self._find(account_id, session_id, now)
             if session is not None:
                 session.stop(now)
             return session is not None
@@ -142,6 +150,25 @@ class State:
             session = self._live.get(session_id.lower())
             return session is not None and session.fail(now, message)
 
+    def end(self, session_id: str) -> bool:
+        """Stop a live session of any account; return False when there is none such."""
+        now = self._clock.monotonic()
+        with self._lock:
+            session = self._live.get(session_id.lower())
+            if session is None or session.status(now) not in LIVE:
+                return False
+            session.stop(now)
+            return True
+
+    def lengthen(self, session_id: str, seconds: int) -> int:
+        """Add to the lease of a live session; return the new total, 0 for no such session."""
+        now = self._clock.monotonic()
+        with self._lock:
+            session = self._live.get(session_id.lower())
+            if session is None or session.extend(now, session.lease + seconds):
+                return 0
+            return session.lease
+
     def inspect(self, session_id: str) -> dict[str, Any] | None:
         """Return what the inspector page shows of a session."""
         now = self._clock.monotonic()
@@ -149,9 +176,11 @@ class State:
             session = self._sessions.get(session_id)
             if session is None or session.forgotten(now):
                 return None
-            events = list(session.events or ())
             shown = session.snapshot(now)
-        shown["requests"] = [event.as_dict() for event in events]
+            shown["phases"] = [{"status": status, "after_seconds": at - session.created_at}
+                               for status, at in session.phases(now)]
+            shown["events"] = session.history(now)
+        shown["meter"] = session.meter.snapshot(time.monotonic())
         return shown
 
     # ingestions
@@ -218,20 +247,34 @@ class State:
             "ingestions": [ingestion.snapshot(now) for ingestion in ingestions],
         }
 
+    def overview(self, limit: int) -> dict[str, Any]:
+        """Return the newest of everything, newest first, and how many there are of each status."""
+        now = self._clock.monotonic()
+        with self._lock:
+            accounts = [account.id for account in self._accounts.values()]
+            capacity = dict(self._capacity)
+            counts = Counter(session.status(now) for session in self._sessions.values()
+                             if not session.forgotten(now))
+            newest = (session for session in reversed(self._sessions.values())
+                      if not session.forgotten(now))
+            sessions = [session.snapshot(now) for session in islice(newest, limit)]
+            ingestions = list(self._ingestions.values())
+        return {
+            "accounts": accounts,
+            "capacity": capacity,
+            "session_counts": counts,
+            "sessions": sessions,
+            "ingestion_counts": Counter(each.status(now) for each in ingestions),
+            "ingestions": [each.snapshot(now) for each in ingestions[:-limit - 1:-1]],
+        }
+
     # under the lock
 
-    def _find(self, account_id: str, session_id: str, now: float,
-              record: Record | None) -> Session | None:
+    def _find(self, account_id: str, session_id: str, now: float) -> Session | None:
         session = self._sessions.get(session_id.lower())
         if session is None or session.account_id != account_id or session.forgotten(now):
             return None
-        if record is not None:
-            self._note(session, record)
         return session
-
-    def _note(self, session: Session, record: Record) -> None:
-        record.session_id = session.id
-        session.note(record)
 
     def _living(self, now: float) -> list[Session]:
         living = [session for session in self._live.values() if session.status(now) in LIVE]

@@ -6,11 +6,14 @@ reads a head in one piece, refuses what is ambiguous and gives slow clients one 
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 import time
 
 from ._http import ConnectionEnded, HttpError, Request
+
+_log = logging.getLogger("arr.emulator")
 
 MAX_HEAD = 65_536
 MAX_TARGET = 8_192
@@ -18,6 +21,7 @@ MAX_FIELDS = 100
 MAX_BODY = 1_048_576
 
 _CHUNK_LINE = 1_024
+_TLS_HELLO = 0x16  # how every TLS connection begins, and no request
 _BAD_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TARGET = re.compile(r"[\x21-\x7e]+")
@@ -108,6 +112,10 @@ class Wire:
                 raise HttpError(431, f"The headers are longer than {MAX_HEAD} bytes.")
             start = max(0, len(buffer) - 3)
             self._fill()
+            if buffer[0] == _TLS_HELLO:
+                # Somebody said https. It waits for an answer that HTTP cannot give.
+                _log.info("a connection was closed: it speaks TLS; the emulator is at http://")
+                raise ConnectionEnded
 
     def _parse(self, head: bytes) -> Request:
         if _BAD_HEAD.search(head):

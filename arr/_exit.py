@@ -1,0 +1,91 @@
+"""The end of the process: what is given up, what is waited for, and for how long."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import queue
+import time
+import weakref
+from typing import Dict, List, Protocol
+
+from ._event import logger
+from ._workers import Job, Worker, workers
+
+
+class Closer(Protocol):
+    """Somebody who has calls to give up when the process ends."""
+
+    exit_seconds: float
+
+    def close_at_exit(self) -> None:
+        """Give up what may be given up; must not block."""
+
+
+class _AtExit:
+    """The exit hook: give calls up, then wait a moment for what must not be lost.
+
+    It waits for workers, not for threads: for each worker that was busy with something else than
+    a handler when the end began, and for every job that came after that.
+    """
+
+    def __init__(self) -> None:
+        self._closers: List[weakref.ref[Closer]] = []
+        self._registered = False
+
+    def register(self, closer: Closer) -> None:
+        if not self._registered:
+            self._registered = True
+            atexit.register(self.run)
+        for reference in self._closers.copy():
+            if reference() is None:
+                try:
+                    self._closers.remove(reference)
+                except ValueError:
+                    pass
+        self._closers.append(weakref.ref(closer))
+
+    def forget(self) -> None:
+        self._closers = []
+
+    def run(self) -> None:
+        workers.closing = True
+        running_handlers = {worker: job for worker, job in workers._busy().items()
+                            if job is not None and getattr(job, "delivering", True)}
+        seconds = 0.0
+        for reference in self._closers.copy():
+            closer = reference()
+            if closer is not None:
+                seconds = max(seconds, closer.exit_seconds)
+                closer.close_at_exit()
+        for _ in range(len(workers._jobs)):
+            workers._wake_somebody()  # a job whose submitter was killed by Ctrl-C between two steps
+        end = time.monotonic() + seconds
+        while self._must_wait(running_handlers):
+            remaining = end - time.monotonic()
+            if remaining <= 0:
+                logger.debug("arr: calls or handlers still ran when the process ended")
+                return
+            try:
+                workers.parked.get(timeout=remaining)
+            except queue.Empty:
+                pass
+
+    def _must_wait(self, running_handlers: Dict[Worker, Job]) -> bool:
+        if workers._jobs:
+            return True
+        return any(running_handlers.get(worker) is not job or job is None
+                   for worker, job in workers._busy().items()
+                   if not getattr(job, "abandoned", False))
+
+
+_at_exit = _AtExit()
+
+
+def at_exit(closer: Closer) -> None:
+    """Call ``closer.close_at_exit()`` when the process ends, unless it is gone by then."""
+    _at_exit.register(closer)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_at_exit.forget)
