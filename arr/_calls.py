@@ -223,8 +223,10 @@ class Call:
             # Before the outcome shows: a handler may block, and must not block the wire with it.
             self.core.leave_place()
         if answer is not None:
-            self.operation._complete(*answer)
-            self.operation._drain()
+            # Only the winner delivers: at the end of the process, he who completed the operation
+            # over our head has his own delivery waited for, and ours not.
+            if self.operation._complete(*answer):
+                self.operation._drain()
             self.flight = None  # it knows us: a cycle, which would keep all of us for a while
 
     # -- what the end of the process asks ------------------------------------------------------

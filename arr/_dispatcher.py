@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import Any, Callable, Deque, Generic, Optional, Tuple, TypeVar
+from typing import Any, Callable, Deque, Optional, Tuple, TypeVar, cast
 
 from ._event import logger
 
@@ -49,8 +49,16 @@ class Dispatcher:
             self._queue.append(post)
             # The owner may have closed, and pumped for the last time, between the two lines above.
             if not self._closed or not self._take_back(post):
+                self._wake_host()
                 return
         logger.error("arr: %r was posted to a closed dispatcher and will not run", function)
+
+    def _wake_host(self) -> None:
+        if self._wake is not None:
+            try:
+                self._wake()
+            except Exception:  # such as a loop that was closed; the item stays for a pump
+                logger.exception("arr: the wake call of a dispatcher failed")
 
     def _take_back(self, post: _Post) -> bool:
         try:
@@ -58,17 +66,12 @@ class Dispatcher:
         except (ValueError, IndexError):  # IndexError: it changed meanwhile, so a pump is at it
             return False
         return True
-        if self._wake is not None:
-            try:
-                self._wake()
-            except Exception:  # such as a loop that was closed; the item stays for a pump
-                logger.exception("arr: the wake call of a dispatcher failed")
 
-    def bind(self, handler: H) -> Bound[H]:
+    def bind(self, handler: H) -> H:
         """Return a handler that posts this one; equal to every other bind of the same handler."""
         if not callable(handler):
             raise TypeError(f"bind takes a callable, not {type(handler).__name__}")
-        return Bound(self, handler)
+        return cast(H, Bound(self, handler))  # called in the same way, so typed in the same way
 
     def pump(self, max_items: Optional[int] = None, budget: Optional[float] = None) -> int:
         """Call what was posted before now, on the owner's thread; return how many were called.
@@ -102,12 +105,12 @@ class Dispatcher:
             pass
 
 
-class Bound(Generic[H]):
+class Bound:
     """A handler tied to a dispatcher: calling it posts it."""
 
     __slots__ = ("dispatcher", "handler")
 
-    def __init__(self, dispatcher: Dispatcher, handler: H) -> None:
+    def __init__(self, dispatcher: Dispatcher, handler: Callable[..., object]) -> None:
         self.dispatcher = dispatcher
         self.handler = handler
 
@@ -115,7 +118,7 @@ class Bound(Generic[H]):
         self.dispatcher.post(self.handler, *args)
 
     def __eq__(self, other: object) -> bool:
-        return (type(other) is type(self) and other.dispatcher is self.dispatcher
+        return (isinstance(other, Bound) and other.dispatcher is self.dispatcher
                 and bool(other.handler == self.handler))
 
     def __hash__(self) -> int:

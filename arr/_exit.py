@@ -5,12 +5,16 @@ from __future__ import annotations
 import atexit
 import os
 import queue
+import threading
 import time
 import weakref
 from typing import Dict, List, Protocol
 
 from ._event import logger
 from ._workers import Job, Worker, workers
+
+
+START_SECONDS = 1.0  # that the first worker may take to start; it takes less than a millisecond
 
 
 class Closer(Protocol):
@@ -34,6 +38,12 @@ class _AtExit:
         self._registered = False
 
     def register(self, closer: Closer) -> None:
+        if not workers._all:
+            # Python 3.12 starts no thread any more once main has ended: a stop call that is the
+            # program's first and last would never leave. So one worker is there before any call.
+            started = threading.Event()
+            workers.submit(started.set)
+            started.wait(START_SECONDS)
         if not self._registered:
             self._registered = True
             atexit.register(self.run)

@@ -48,12 +48,7 @@ def inspector_url(properties: RRRenderingSessionProperties) -> str:
         raise invalid("the session has no hostname yet; call GetRenderingSessionPropertiesAsync "
                       "until it is Ready")
     if not _HOST.match(host) or len(host) > 253:
-        import ipaddress
-
-        try:
-            ipaddress.IPv4Address(host)
-        except ValueError:
-            raise invalid("the session's hostname is not a host name") from None
+        raise invalid("the session's hostname is not a host name")
     name = host.lower()
     here = name == "localhost" or name.endswith(".localhost") or name == "127.0.0.1"
     port = properties.arr_inspector_port or DEFAULT_PORT
@@ -83,6 +78,8 @@ class InspectorCall(Call):
 
 def write_page(page: str) -> str:
     """Write the page into a fresh directory of the owner's alone; return its path."""
+    import errno
+    import shutil
     import tempfile
 
     remove_old_pages()
@@ -90,11 +87,25 @@ def write_page(page: str) -> str:
     # directory for temporary files leads nowhere.
     directory = tempfile.mkdtemp(prefix=_PREFIX)
     path = os.path.join(directory, FILE_NAME)
-    part = path + ".part"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(page)
-    os.replace(part, path)  # nobody reads half a page
+    at = None
+    try:
+        if os.open in os.supports_dir_fd:
+            # Where everybody may rename our directory, another may lie in its place by now.
+            at = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            if os.fstat(at).st_uid != os.getuid():
+                raise PermissionError(errno.EPERM, "somebody meddles with it")
+        part = (path if at is None else FILE_NAME) + ".part"
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=at)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(page)
+        # Nobody reads half a page.
+        os.replace(part, path if at is None else FILE_NAME, src_dir_fd=at, dst_dir_fd=at)
+    except OSError:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+    finally:
+        if at is not None:
+            os.close(at)
     return path
 
 
@@ -114,7 +125,10 @@ def remove_old_pages() -> None:
 
 
 def _is_ours_and_old(entry: os.DirEntry[str]) -> bool:
-    status = entry.stat(follow_symlinks=False)
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError:
+        return False  # another process of ours was quicker
     ours = not hasattr(os, "getuid") or status.st_uid == os.getuid()
     return (ours and stat.S_ISDIR(status.st_mode)
             and time.time() - status.st_mtime > VALID_SECONDS)

@@ -171,7 +171,8 @@ class Workers:
             except IndexError:
                 pass
             self._idle.append(worker)
-            # A job may have come between the two lines above, whose submitter saw nobody idle.
+            # A job may have come between the two lines above, whose submitter saw nobody idle. The
+            # timer thread would find it too, but a millisecond later.
             if self._jobs:
                 if self._unpark(worker):
                     continue
@@ -181,8 +182,8 @@ class Workers:
                 worker.wakes.get(timeout=IDLE_SECONDS)
             except queue.Empty:
                 # Not among the idle: somebody took us and will wake us, or was killed by Ctrl-C
-                # before he could. Looking again is right in both cases, and costs nothing in all.
-                if self._unpark(worker) and not self._jobs and self._may_leave(worker):
+                # before he could. Looking again is right in both cases.
+                if self._unpark(worker) and self._may_leave(worker):
                     return False
             else:
                 # Such a wake, when it comes late after all, finds us parked a second time.
@@ -265,16 +266,18 @@ class Workers:
         """
         if not self._jobs:
             return None
-        moving = 0
+        moving = waking = 0
         for worker in self._all.copy():
             if worker.seen != worker.taken:
                 worker.seen = worker.taken
                 moving += 1
-        while self._jobs and moving < MOVING:
+            if worker.job is None and not worker.wakes.empty():
+                waking += 1  # somebody had parked, and is on the way to a job
+        while len(self._jobs) > waking and moving < MOVING:
             moving += 1
             if self._idle:
-                # Somebody parks, or was woken and has not taken the job yet, or Ctrl-C killed
-                # the submitter before the wake.
+                # Somebody parks just now, or Ctrl-C killed the submitter before the wake.
+                waking += 1
                 self._wake_somebody()
             elif not self._start_worker():
                 return RETRY_SECONDS
@@ -294,10 +297,9 @@ class Workers:
             worker.start()
         except (RuntimeError, MemoryError):
             self._jobs.appendleft(worker.job)
+            # Somebody who became free while we held the job saw an empty queue, and parked: the
+            # next look, which comes soon, wakes him.
             self._all.remove(worker)
-            # Somebody who became free while we held the job saw an empty queue, and parked.
-            if self._idle:
-                self._wake_somebody()
             return False
         return True
 

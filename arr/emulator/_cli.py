@@ -14,21 +14,41 @@ from typing import Sequence
 from ._emulator import (DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, DEFAULT_ALLOWED_HOSTS,
                         Emulator)
 
-_EPILOG = """\
-The account above is known to everybody and protects nothing: by default the emulator can be
-reached from this machine only. A model is read from, and its archive written to, containers: an
-Azure Blob SAS URL on one of the allowed hosts, or a file:// directory below --container-root.
+_EPILOG = f"""\
+account (unless --account-id and --account-key say another):
+  {DEFAULT_ACCOUNT_ID}
+  {DEFAULT_ACCOUNT_KEY}
+  Everybody knows it and it protects nothing; so by default only this machine can connect.
 
-Under /_emulator/ are state, requests, clock, capacity, throttle, faults and reset, for example
-  curl -H 'Content-Type: application/json' -d '{"advance": 60}' URL/_emulator/clock
-  curl -H 'Content-Type: application/json' \\
-       -d '{"path": "properties", "status": 503, "times": 2}' URL/_emulator/faults
+containers:
+  A model is read from one container, its archive is written to another. Each is an Azure Blob SAS
+  URL on an allowed host ({", ".join(DEFAULT_ALLOWED_HOSTS)}),
+  or a file:// directory below --container-root.
+
+pages, for a browser on this machine:
+  URL/                                 all that happens, with buttons for what follows below
+  http://<session id>.localhost:PORT/  a session's inspector; connect_to_arr_inspector_async()
+                                       writes the file that opens it
+
+own routes, JSON in and out, POST with 'Content-Type: application/json':
+  GET  URL/_emulator/state              everything; /requests: the last 500 requests
+  POST URL/_emulator/clock              {{"advance": 3600}}, in seconds
+  POST URL/_emulator/faults             {{"path": "properties", "status": 503, "times": 2}};
+                                        more fields: method, retry_after, delay, reset, truncate,
+                                        garbage, body, after, probability, seed; DELETE clears
+  POST URL/_emulator/throttle           {{"per_minute": 10}}, or null
+  POST URL/_emulator/capacity           {{"capacity": 2}}, {{"capacity": {{"small": 2}}}} or null
+  POST URL/_emulator/sessions/ID/stop   also /extend {{"minutes": 30}}, /fail {{"message": "why"}}
+  POST URL/_emulator/reset              forgets all but accounts and time
+
+exit codes: 0 after Ctrl-C or SIGTERM, 2 for a bad option or a busy port.
 """
 
 _HOW_TO = """\
 Azure Remote Rendering emulator at {url}  (Ctrl-C ends it)
-  {url}/                   what it is doing
+  {url}/                   what it is doing, and buttons to change it
   {url}/_emulator/state    the same as JSON
+  Each session has an inspector: open the file of connect_to_arr_inspector_async().
 
 from arr import AzureFrontend, AzureFrontendAccountInfo, SessionLocation
 
@@ -131,33 +151,38 @@ class _ShowVersion(argparse.Action):
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m arr.emulator", epilog=_EPILOG,
+        prog="python -m arr.emulator", epilog=_EPILOG, usage="%(prog)s [options]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="A local Azure Remote Rendering service, as it was in December 2019: tokens, "
                     "model ingestion and\nrendering sessions, for clients that speak its HTTP "
-                    "protocol.")
-    add = parser.add_argument
+                    "protocol. It forgets everything when it ends.")
+    add = parser.add_argument_group("where it listens").add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     add("--port", type=int, default=8080, help="port; 0 takes a free one (default %(default)s)")
+    add("--allow-remote", action="store_true",
+        help="allow a --host that other machines can reach")
+    add = parser.add_argument_group("how the service behaves").add_argument
     add("--startup-seconds", type=float, default=3.0, metavar="S",
         help="how long a session is Starting (default %(default)g)")
     add("--ingestion-seconds", type=float, default=1.0, metavar="S",
         help="how long an ingestion is Running at least (default %(default)g)")
-    add("--container-root", type=Path, metavar="DIR",
-        help="allow file:// containers inside this directory (default: none allowed)")
     add("--capacity", type=int, metavar="N",
         help="live sessions of each size; more of them end in Error (default: no limit)")
-    add("--account-id", default=DEFAULT_ACCOUNT_ID, metavar="ID", help="default %(default)s")
+    add = parser.add_argument_group("which containers it reads and writes").add_argument
+    add("--container-root", type=Path, metavar="DIR",
+        help="allow file:// containers inside this directory (default: none allowed)")
+    add("--allow-host", action="append", default=[], metavar="HOST",
+        help="one more host for Blob containers; may be repeated")
+    add = parser.add_argument_group("who may call").add_argument
+    add("--account-id", default=DEFAULT_ACCOUNT_ID, metavar="ID",
+        help="another account than the one below")
     add("--account-key", default=DEFAULT_ACCOUNT_KEY, metavar="KEY",
-        help="default %(default)s")
+        help="its key; a key of your own is not printed")
     add("--token-seconds", type=float, default=86_400.0, metavar="S",
         help="how long an access token is valid (default %(default)g)")
     add("--accept-authentication-token", action="store_true",
         help="exchange any Azure AD token too (in December 2019 none was accepted)")
-    add("--allow-host", action="append", default=[], metavar="HOST",
-        help="one more host for Blob containers; may be repeated")
-    add("--allow-remote", action="store_true",
-        help="allow a --host that other machines can reach")
+    add = parser.add_argument_group("what it says").add_argument
     add("-v", "--verbose", action="count", default=0,
         help="one line per request; -vv also for the emulator's own pages")
     add("--version", action=_ShowVersion)

@@ -35,7 +35,8 @@ def page(name: str, status: int = 200, **values: str) -> Reply:
               "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
               "frame-ancestors 'none'")
     return Reply(status, text.encode("utf-8"), _HTML, NO_STORE + (
-        ("Content-Security-Policy", policy), ("Referrer-Policy", "no-referrer")))
+        ("Content-Security-Policy", policy), ("Referrer-Policy", "no-referrer"),
+        ("X-Frame-Options", "DENY")))
 
 
 def state_page(call: Call) -> Reply:
@@ -77,7 +78,7 @@ def _check(call: Call, token: str) -> None:
         raise HttpError(401, "The token is missing, forged or expired. Call "
                              "connect_to_arr_inspector_async() again and open the new file.")
     account = service.state.account(account_id)
-    if account is None or service.state.properties(account.id, call.params["id"], None) is None:
+    if account is None or service.state.properties(account.id, call.params["id"]) is None:
         raise _gone()
 
 

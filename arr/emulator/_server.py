@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
@@ -38,6 +39,7 @@ class Server(ThreadingHTTPServer):
         self.idle_timeout = idle_timeout
         self.request_timeout = request_timeout
         self.stopping = False
+        self._process = os.getpid()
         self._open: set[socket.socket] = set()
         self._changed = threading.Condition()
         self._acceptor: threading.Thread | None = None
@@ -66,12 +68,17 @@ class Server(ThreadingHTTPServer):
         while not self.stopping:
             try:
                 connection, address = self.get_request()
-            except OSError:
-                if not self.stopping:
-                    _log.warning("no connection could be accepted", exc_info=True)
-                    # Out of descriptors, most likely: wait instead of spinning.
-                    with self._changed:
-                        self._changed.wait_for(lambda: self.stopping, 0.05)
+            except OSError as error:
+                if self.stopping or self.socket.fileno() < 0:
+                    return
+                _log.warning("no connection could be accepted", exc_info=True)
+                if error.errno in (errno.EBADF, errno.ENOTSOCK, errno.EINVAL):
+                    # Something else in this process has closed the descriptor or shut the socket
+                    # down. It will never accept again: one line in the log, not twenty a second.
+                    return
+                # Out of descriptors, most likely: wait instead of spinning.
+                with self._changed:
+                    self._changed.wait_for(lambda: self.stopping, 0.05)
                 continue
             self.process_request(connection, address)
 
@@ -118,6 +125,9 @@ class Server(ThreadingHTTPServer):
 
         `release` wakes threads that hold a reply; it is called when no reply can leave any more.
         """
+        if os.getpid() != self._process:
+            self._let_go()
+            return
         with self._changed:
             if self.stopping:
                 return
@@ -137,6 +147,14 @@ class Server(ThreadingHTTPServer):
         release()
         with self._changed:
             self._changed.wait_for(lambda: not self._open, _STOP_SECONDS)
+
+    def _let_go(self) -> None:
+        """Close a forked child's copies of the sockets. Its parent goes on serving them, so nothing
+        is shut down; and no lock is taken, because a thread that is not here may hold it."""
+        self.stopping = True
+        self.server_close()
+        for connection in list(self._open):
+            connection.close()
 
     def _wake(self) -> None:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.server_name, self.server_name)

@@ -36,6 +36,13 @@ def new_guid() -> str:
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
+def _brief(ingestion: dict[str, Any]) -> dict[str, Any]:
+    """Leave the list of a model's files out: there can be thousands."""
+    summary = ingestion["summary"] or {}
+    return {**ingestion, "summary": {
+        name: value for name, value in summary.items() if isinstance(value, (int, str))}}
+
+
 class Account:
     """An account id with its key."""
 
@@ -265,7 +272,7 @@ class State:
             "session_counts": counts,
             "sessions": sessions,
             "ingestion_counts": Counter(each.status(now) for each in ingestions),
-            "ingestions": [each.snapshot(now) for each in ingestions[:-limit - 1:-1]],
+            "ingestions": [_brief(each.snapshot(now)) for each in ingestions[:-limit - 1:-1]],
         }
 
     # under the lock

@@ -8,6 +8,7 @@ import pytest
 
 from arr.emulator import Emulator
 
+from .browser_support import Browser
 from .support import Client, Clock, good_ingest
 
 
@@ -26,3 +27,9 @@ def emulator(clock: Clock) -> Iterator[Emulator]:
 def client(emulator: Emulator) -> Iterator[Client]:
     with Client(emulator) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with Browser() as browser:
+        yield browser

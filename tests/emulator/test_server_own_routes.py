@@ -163,7 +163,7 @@ def test_the_inspector_shows_a_session_to_who_has_a_token(client: Client, clock:
                    headers={"Authorization": "Bearer " + client.token})
     shown = data.json()
     assert (shown["status"], shown["elapsed_seconds"]) == ("Ready", 60)
-    assert [record["route"] for record in shown["requests"]] == [
+    assert [event["route"] for event in shown["events"] if event["kind"] == "request"] == [
         "create_rendering_session", "get_rendering_session_properties"]
     assert client.token not in data.body.decode()
 

@@ -1,0 +1,35 @@
+"""Fixtures for all tests, and a guard: no test may leave threads or operations behind."""
+
+from __future__ import annotations
+
+import threading
+from typing import Iterator
+
+import pytest
+
+from arr import _async, _entries
+
+from .support import Service, until
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fail a test after which a thread holds the process up, or an operation is half done."""
+    before = set(threading.enumerate())
+    yield
+
+    def left() -> object:
+        threads = [thread for thread in threading.enumerate()
+                   if thread not in before and not thread.daemon]
+        return threads or _async._completing or _async._draining or _entries.tasks
+
+    try:
+        until(lambda: not left())
+    except AssertionError:
+        pytest.fail(f"left behind: {left()}")
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with Service() as service:
+        yield service

@@ -1,0 +1,1 @@
+"""Cases for type checkers, run by tests/test_types.py; nothing here is ever executed."""
