@@ -48,7 +48,8 @@ class IAsync(Generic[T]):
 
     Subscribe with ``operation.completed += handler``; a handler gets the operation, runs on an
     ``arr-worker-N`` thread, exactly once, also when it is added after completion. Or block with
-    ``wait`` and ``get``, or ``await`` it.
+    ``wait`` and ``get``, or ``await`` it. A handler runs in a context of its own, not in the
+    subscriber's ``contextvars`` context; take yours along with ``copy_context()``.
     """
 
     __slots__ = ("_runner", "_queue", "_outcome", "_due", "_task", "__weakref__")

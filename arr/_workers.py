@@ -16,6 +16,7 @@ import queue
 import threading
 import time
 from collections import deque
+from contextvars import Context
 from typing import Callable, Deque, Dict, List, Optional, Protocol, Tuple
 
 from ._event import guarded
@@ -99,7 +100,9 @@ class Worker(threading.Thread):
             job = self.job
             self.taken += 1
             if job is not None:
-                guarded(job)
+                # Each in a context of its own: what one handler does to a context variable is
+                # no business of the next one that happens to run here.
+                guarded(Context().run, job)
             # A thread that is parked must not keep the last job, nor what hangs on it, alive.
             self.job = job = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Iterator
 
@@ -27,6 +28,17 @@ def nothing_left_behind() -> Iterator[None]:
         until(lambda: not left())
     except AssertionError:
         pytest.fail(f"left behind: {left()}")
+
+
+@pytest.fixture(autouse=True)
+def same_log_levels_afterwards() -> Iterator[None]:
+    """Undo what a test, or a command line that it calls, does to the process's logging."""
+    loggers = [logging.getLogger(name) for name in
+               ("", "arr", "arr.unity", "arr.emulator", "urllib3", "http.client", "requests")]
+    before = [(logger, logger.level) for logger in loggers]
+    yield
+    for logger, level in before:
+        logger.setLevel(level)
 
 
 @pytest.fixture

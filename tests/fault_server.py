@@ -101,18 +101,21 @@ class FaultServer:
 
     def __init__(self, answer: Answer, *, token: Optional[Answer] = None,
                  tls: Optional[ssl.SSLContext] = None,
-                 connected: Optional[Callable[[Wire], object]] = None) -> None:
+                 connected: Optional[Callable[[Wire], object]] = None,
+                 record: bool = True) -> None:
         self._answer = answer
         self._token = token or (lambda wire, request: wire.send(reply(
             {"AccessToken": "one-token"})))
         self._tls = tls
         self._connected = connected
+        self._record = record
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._wires: List[Wire] = []
         self._threads: List[threading.Thread] = []
         self.requests: List[Request] = []  # those to the service
         self.token_requests: List[Request] = []
+        self.served = 0
         self.connections = 0
         self.open = 0
         self.peak = 0
@@ -178,7 +181,10 @@ class FaultServer:
             while True:
                 request = wire.read()
                 is_token = request.path.lower().endswith("/token")
-                (self.token_requests if is_token else self.requests).append(request)
+                if self._record:
+                    (self.token_requests if is_token else self.requests).append(request)
+                with self._lock:
+                    self.served += 1
                 (self._token if is_token else self._answer)(wire, request)
         except (Gone, OSError):
             pass

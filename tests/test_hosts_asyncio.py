@@ -193,6 +193,16 @@ def test_a_handler_does_not_see_the_subscribers_context(stage: Stage) -> None:
     assert seen == ["nobody"]
 
 
+def test_what_a_handler_sets_is_not_seen_by_a_later_one_on_the_same_worker(stage: Stage) -> None:
+    seen: List[str] = []
+    for _ in range(20):
+        operation = stage.frontend.get_current_rendering_sessions_async()
+        operation.completed += lambda done: seen.append(User.get())
+        operation.completed += lambda done: (User.set("mallory"), None)[1]
+        assert operation.wait(LIMIT)
+    assert set(seen) == {"nobody"}
+
+
 def test_a_handler_sees_a_context_that_it_takes_along(stage: Stage) -> None:
     User.set("ann")
     seen: List[str] = []

@@ -99,13 +99,13 @@ def test_wrong_parameter_objects_are_type_errors() -> None:
         session: Any = rig.session
         update = UpdateRenderingSessionParams(1)
         wrong: Any = (lambda: frontend.start_asset_ingestion_async(update),
-                     lambda: frontend.create_rendering_session_async(update),
-                     lambda: frontend.get_ingestion_status_async(5),
-                     lambda: frontend.get_rendering_session_properties_async(None),
-                     lambda: session.update_rendering_session_async(5),
-                     lambda: session.update_rendering_session_async(
-                         CreateRenderingSessionParams(SMALL, 1)),
-                     lambda: session.stop_rendering_session_async("callback"))
+                      lambda: frontend.create_rendering_session_async(update),
+                      lambda: frontend.get_ingestion_status_async(5),
+                      lambda: frontend.get_rendering_session_properties_async(None),
+                      lambda: session.update_rendering_session_async(5),
+                      lambda: session.update_rendering_session_async(
+                          CreateRenderingSessionParams(SMALL, 1)),
+                      lambda: session.stop_rendering_session_async("callback"))
         for call in wrong:
             with pytest.raises(TypeError):
                 call()

@@ -57,12 +57,17 @@ class _Forgetful:
         pass
 
 
+def timers() -> int:
+    return [thread.name for thread in threading.enumerate()].count("arr-timer")
+
+
 def test_a_thousand_waits_share_one_timer_thread_and_cost_at_most_2_kb_each(
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.support.PROPERTIES", _Same(STARTING))
     with _Pending() as service, service.frontend(max_calls=8, clock=SystemClock()) as frontend:
         session = frontend.open_rendering_session("7c0a4f7e")
         answered = queue.SimpleQueue[None]()
+        timers_before = timers()
 
         def note(polled: IAsync[Any]) -> None:
             answered.put(None)
@@ -88,8 +93,7 @@ def test_a_thousand_waits_share_one_timer_thread_and_cost_at_most_2_kb_each(
             each = (tracemalloc.get_traced_memory()[0] - before) / COUNT
         finally:
             tracemalloc.stop()
-        names = [thread.name for thread in threading.enumerate()]
-        assert names.count("arr-timer") == 1
+        assert timers() <= max(timers_before, 1)  # other tests have had pools of their own
         assert each <= 2000, f"{each:.0f} bytes"
         session.dispose()
         assert all(wait.wait(LIMIT) and wait.status == ARRResult.Cancelled for wait in waits)

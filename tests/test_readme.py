@@ -50,7 +50,9 @@ def test_readme_begins_with_two_commands() -> None:
 
 
 def test_readme_code_prints_what_it_says() -> None:
-    assert output_of(blocks("python")[0]) == blocks("text")[0]
+    printed = output_of(blocks("python")[0])
+    # Which of the workers it is depends on who was quicker, the reply or the subscriber.
+    assert re.sub(r"arr-worker-\d+", "arr-worker-1", printed) == blocks("text")[0]
 
 
 def test_readme_test_code_runs() -> None:
@@ -68,7 +70,7 @@ def test_readme_starts_emulator_by_real_options() -> None:
 
 def test_links_lead_to_files() -> None:
     for page in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "samples/README.md"):
-        text = (ROOT / page).read_text("utf-8")
+        text = re.sub(r"`[^`]*`", "", (ROOT / page).read_text("utf-8"))  # a lambda is no link
         for target in re.findall(r"\]\(([^)#]+)\)", text):
             if "://" not in target:
                 assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"

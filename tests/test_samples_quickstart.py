@@ -26,7 +26,7 @@ STORY = [
     rf"ingest    robot\.gltf is asset {GUID} \(handler on arr-worker-\d+\)",
     r"ingested  (\. )+Success",
     rf"create    session {GUID}",
-    rf"ready     (\. )+Ready {GUID}\.localhost",
+    rf"ready     (\. )*Ready {GUID}\.localhost",
     r"connect   Connecting Connected",
     r"inspect   file:///.+/StartArrInspector\.html",
     r"extend    Success, 2 hours in total",

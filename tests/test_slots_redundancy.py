@@ -246,7 +246,6 @@ def test_reply_of_a_call_that_was_given_up_does_not_enter_the_cache(service: Ser
     operation = session.get_rendering_session_properties_async()
     service.expect("GET")
     assert operation._complete(FAILURE), "given up over the worker's head"
-    assert session.stop_rendering_session_async().wait(LIMIT)
     service.release()
     service.answered.get(timeout=LIMIT)
     again = session.get_rendering_session_properties_async()

@@ -14,7 +14,7 @@ from ._arguments import whole
 from ._clock import Clock
 from ._ingestions import RUNNING, Ingestion, IngestionPool
 from ._journal import Record
-from ._sessions import LIVE, SIZES, Session
+from ._sessions import LIVE, READY, SIZES, Session
 from ._sts import ACCOUNT_ID
 
 Capacity = Union[int, Mapping[str, int], None]
@@ -131,8 +131,17 @@ class State:
         """Return all sessions that are Starting or Ready as JSON, oldest first."""
         now = self._clock.monotonic()
         with self._lock:
-            return [session.wire(now, self.port) for session in self._living(now)
-                    if session.account_id == account_id]
+            found, ended = [], False
+            for session in self._live.values():
+                status = session.status(now)
+                if status not in LIVE:
+                    ended = True
+                elif session.account_id == account_id:
+                    wire = session.wire_ready if status == READY else session.wire
+                    found.append(wire(now, self.port))
+            if ended:
+                self._living(now)
+            return found
 
     def extend(self, account_id: str, session_id: str, lease: int) -> str | None:
         """Set a larger total lease; return why not, "" when done, None for no such session."""

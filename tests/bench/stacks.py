@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -146,19 +147,18 @@ class AzureSdk(_Pooled):
     @staticmethod
     def available() -> bool:
         try:
-            import azure.mixedreality.remoterendering  # type: ignore[import-not-found] # noqa: F401
+            importlib.import_module("azure.mixedreality.remoterendering")
         except ImportError:
             return False
         return True
 
 
 def _azure_client(url: str) -> Any:
-    from azure.core.credentials import AccessToken  # type: ignore[import-not-found]
-    from azure.mixedreality.remoterendering import RemoteRenderingClient
-
-    token = AccessToken("AAAA", 2 ** 31 - 1)
-    return RemoteRenderingClient(endpoint=url, account_id=ACCOUNT, account_domain="example",
-                                 credential=token)
+    credentials = importlib.import_module("azure.core.credentials")
+    package = importlib.import_module("azure.mixedreality.remoterendering")
+    return package.RemoteRenderingClient(
+        endpoint=url, account_id=ACCOUNT, account_domain="example",
+        credential=credentials.AccessToken("AAAA", 2 ** 31 - 1))
 
 
 def threads_of(prefix: str) -> int:

@@ -129,6 +129,16 @@ class Browser:
         self.run("const slow = setTimeout; window.setTimeout = (act, after) => "
                  "slow(act, after === 1000 ? 100 : after); polling.round()")
 
+    def asks(self) -> bool:
+        """Say whether the page would send a request if its timer went off now."""
+        self.run("if (!window.real) { window.asked = 0; window.real = fetch; "
+                 "window.fetch = (...all) => { asked += 1; return real(...all); }; }")
+        # An answer may still be on its way, which puts the next request off: so ask repeatedly.
+        before = self.run("return asked")
+        for _ in range(20):
+            self.run("polling.round()")
+        return bool(self.run("return asked") > before)
+
     def element(self, selector: str) -> str:
         """Return the path of an element that can be used in commands."""
         found = self.command("POST", "/element", {"using": "css selector", "value": selector})

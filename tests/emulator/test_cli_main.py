@@ -16,9 +16,11 @@ from typing import Any
 
 import pytest
 
-from arr.emulator import DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, __all__ as exported
+from arr.emulator import DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, Emulator, __all__ as exported
 from arr.emulator import _cli
 from arr.emulator._cli import main
+from arr.emulator._emulator import DEFAULT_ALLOWED_HOSTS
+from arr.emulator._routes import OWN, ROUTES
 
 from .support import LIMIT
 
@@ -133,3 +135,28 @@ def test_nothing_of_the_client_is_imported() -> None:
             else:
                 continue
             assert not [name for name in names if name.split(".")[0] == "arr"], path.name
+
+
+def test_help_names_every_option_page_and_own_route(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = capsys.readouterr().out
+    assert all(len(line) <= 100 for line in shown.splitlines())
+    for text in (DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, "connect_to_arr_inspector_async",
+                 "exit codes", *DEFAULT_ALLOWED_HOSTS):
+        assert text in shown
+    for route in ROUTES:
+        if route.kind == OWN and route.path and route.name not in ("overview", "clock", "faults"):
+            assert "/" + route.path.rpartition("/")[2] in shown, route.path
+
+
+def test_the_lines_that_connect_are_ten_and_work() -> None:
+    with Emulator() as emulator:
+        shown = _cli._HOW_TO.format(url=emulator.url, account_id=emulator.account_id,
+                                    key=f'"{emulator.account_key}"')
+        pages, _, lines = shown.partition("\n\n")
+        assert f"{emulator.url}/ " in pages and "connect_to_arr_inspector_async" in pages
+        assert len(lines.rstrip("\n").split("\n")) == 10
+        done = subprocess.run([sys.executable, "-c", lines], cwd=ROOT, timeout=25,
+                              capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
