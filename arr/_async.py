@@ -286,7 +286,7 @@ class CompletedEvent(EventBase[Callable[[IAsync[T]], object]]):
         unsubscribe(self._operation._queue, handler)
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other._operation is self._operation
+        return isinstance(other, CompletedEvent) and other._operation is self._operation
 
     def __hash__(self) -> int:
         return hash(self._operation)

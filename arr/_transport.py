@@ -178,7 +178,7 @@ class _Adapter(HTTPAdapter):
             if proxy is not None and not urlsplit(proxy).hostname:
                 raise ValueError
             manager = (self.poolmanager if proxy is None else
-                       self.proxy_manager_for(proxy, **options))
+                       cast(Any, self).proxy_manager_for(proxy, **options))
             manager.pool_classes_by_scheme = _POOLS
             return manager.connection_from_url(origin, pool_kwargs=options)
         except (ValueError, AttributeError, urllib3.exceptions.HTTPError,

@@ -71,7 +71,7 @@ def test_end_with_three_hundred_calls_in_flight_cancels_them_and_sends_the_stop(
     assert len(said) == 301
     assert seconds < 2
     calls = [service.arrived.get(timeout=LIMIT)[0] for _ in range(service.arrived.qsize())]
-    assert calls.count("DELETE") == 1 and calls.count("GET") == 64
+    assert calls.count("DELETE") == 1 and calls.count("GET") <= 64  # some were cut before
 
 
 def test_stop_call_in_flight_at_the_end_reaches_the_server_and_is_answered(

@@ -7,8 +7,9 @@ import threading
 from typing import Any, List
 
 import pytest
+import urllib3
 
-from arr import ARRResult, AzureFrontend
+from arr import ARRResult, AzureFrontend, _transport
 
 from .fault_server import FaultServer, Request, Wire, kept, raw, reply, script
 from .http_support import CASE, CASES, LIMIT, SESSION_ID, Rig, finish, good, static_account
@@ -144,6 +145,25 @@ def test_a_cut_flight_does_not_cut_the_call_that_has_the_connection_next() -> No
         core.tokens.get = spying  # type: ignore[method-assign]
         assert rig.run(CASE["list"]).result == ARRResult.Success
         assert seen[0].cut(ARRResult.Timeout)  # too late: it has landed
+        assert rig.run(CASE["update"]).result == ARRResult.Success
+        assert rig.server.connections == 1
+
+
+def test_a_flight_cut_just_after_its_connection_went_back_does_not_cut_the_next_call(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    real = urllib3.HTTPConnectionPool._put_conn
+    cuts: List[bool] = []
+
+    def put_then_cut(self: Any, connection: Any) -> None:
+        real(self, connection)  # from here on another call may have it
+        flight = _transport._local.flight
+        if connection is not None and not cuts:
+            cuts.append(flight.cut(ARRResult.Timeout))
+
+    monkeypatch.setattr(urllib3.HTTPConnectionPool, "_put_conn", put_then_cut)
+    with Rig(good) as rig:
+        rig.run(CASE["list"])
+        assert cuts == [True]
         assert rig.run(CASE["update"]).result == ARRResult.Success
         assert rig.server.connections == 1
 

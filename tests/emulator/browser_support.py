@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -83,7 +84,12 @@ class Browser:
                 self._process.stdout.close()
             if hasattr(self, "_connection"):
                 self._connection.close()
-            shutil.rmtree(self._profile, ignore_errors=True)
+            # The last of the browser's processes may still be writing there.
+            never = threading.Event()
+            for _ in range(100):
+                shutil.rmtree(self._profile, ignore_errors=True)
+                if not os.path.exists(self._profile) or never.wait(0.05):
+                    break
 
     def __enter__(self) -> Browser:
         return self
@@ -114,6 +120,12 @@ class Browser:
     def open(self, url: str) -> None:
         """Open a page and wait until it has loaded."""
         self.command("POST", "/url", {"url": url})
+
+    def leave(self) -> None:
+        """Leave the page of the test before, and forget what it has asked and said."""
+        self.open("about:blank")
+        self.requested()
+        self.complaints()
 
     @property
     def url(self) -> str:

@@ -51,8 +51,7 @@ def emulator(ingest: Ingest) -> Iterator[Emulator]:
 
 @pytest.fixture
 def page(emulator: Emulator, browser: Browser) -> Browser:
-    browser.requested()
-    browser.complaints()
+    browser.leave()
     browser.open(emulator.url + "/")
     browser.wait_text("#live", "live")
     browser.hurry()

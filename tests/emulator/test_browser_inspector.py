@@ -53,8 +53,7 @@ def ask(session: AzureSession) -> None:
 def token(session: AzureSession, browser: Browser) -> str:
     """Open the inspector through its file, as a person would; return the token in that file."""
     path = Path(session.connect_to_arr_inspector_async().get(LIMIT))
-    browser.requested()
-    browser.complaints()
+    browser.leave()
     browser.open(path.as_uri())
     browser.wait(lambda: browser.url.startswith("http:"), "the file leads to the page")
     browser.wait_text("#status", "Ready")
