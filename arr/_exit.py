@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import queue
 import threading
 import time
 import weakref
@@ -76,10 +75,7 @@ class _AtExit:
             if remaining <= 0:
                 logger.debug("arr: calls or handlers still ran when the process ended")
                 return
-            try:
-                workers.parked.get(timeout=remaining)
-            except queue.Empty:
-                pass
+            workers.parked.wait(remaining)
 
     def _must_wait(self, running_handlers: Dict[Worker, Job]) -> bool:
         if workers._jobs:

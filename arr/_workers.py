@@ -12,7 +12,6 @@ import _thread
 import heapq
 import itertools
 import os
-import queue
 import threading
 import time
 from collections import deque
@@ -86,6 +85,35 @@ class TimerHeap:
         return None
 
 
+class Wake:
+    """A wake-up for one thread: ``set`` at any instant from anywhere, ``wait`` by the one thread.
+
+    Not a SimpleQueue: the one of Python 3.9 waits for ever when its time-out ends at the wrong
+    moment, and not an Event: its lock may be held by the very thread that a signal handler struck.
+    """
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = _thread.allocate_lock()
+        self._lock.acquire()
+
+    def set(self) -> None:
+        try:
+            self._lock.release()
+        except RuntimeError:
+            pass  # it is set already: two wakes are one
+
+    def is_set(self) -> bool:
+        return not self._lock.locked()
+
+    def wait(self, timeout: Optional[float]) -> bool:
+        """Wait until it is set, and clear it; False after ``timeout`` seconds."""
+        if timeout is None:
+            return self._lock.acquire()
+        return self._lock.acquire(True, min(max(timeout, 0.0), threading.TIMEOUT_MAX))
+
+
 class Worker(threading.Thread):
     def __init__(self, pool: Workers, number: int) -> None:
         super().__init__(name=f"arr-worker-{number}", daemon=True)
@@ -93,7 +121,7 @@ class Worker(threading.Thread):
         self.job: Optional[Job] = None
         self.taken = 0  # jobs so far; the timer thread notes in ``seen`` what it saw last
         self.seen = 0
-        self.wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self.wake = Wake()
 
     def run(self) -> None:
         while self.job is not None or self.pool._next_job(self):
@@ -116,13 +144,13 @@ class Workers:
     def _reset(self) -> None:
         """Begin anew, as a forked child must: none of the parent's threads came along."""
         self.closing = False
-        self.parked: queue.SimpleQueue[None] = queue.SimpleQueue()  # news for the exit hook
+        self.parked = Wake()  # news for the exit hook
         self.generation: object = object()
         self._jobs: Deque[Job] = deque()
         self._idle: List[Worker] = []
         self._all: List[Worker] = []
         self._numbers = itertools.count(1)
-        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._keeper_wake = Wake()
         self._new_timers: Deque[Timer] = deque()
         self._keeper: Optional[threading.Thread] = None
         self._keeper_lock = threading.Lock()
@@ -161,7 +189,7 @@ class Workers:
             # Nobody is idle: the timer thread starts a worker, unless a busy one comes first.
             self._wake_keeper()
         else:
-            worker.wakes.put(None)
+            worker.wake.set()
 
     # -- workers -----------------------------------------------------------------------------
 
@@ -180,17 +208,13 @@ class Workers:
                 if self._unpark(worker):
                     continue
             if self.closing:
-                self.parked.put(None)
-            try:
-                worker.wakes.get(timeout=IDLE_SECONDS)
-            except queue.Empty:
-                # Not among the idle: somebody took us and will wake us, or was killed by Ctrl-C
-                # before he could. Looking again is right in both cases.
-                if self._unpark(worker) and self._may_leave(worker):
-                    return False
-            else:
-                # Such a wake, when it comes late after all, finds us parked a second time.
-                self._unpark(worker)
+                self.parked.set()
+            if worker.wake.wait(IDLE_SECONDS):
+                self._unpark(worker)  # a late wake, see below, may find us parked a second time
+            elif self._unpark(worker) and self._may_leave(worker):
+                return False
+            # Not among the idle: somebody took us and will wake us, or was killed by Ctrl-C before
+            # he could. Looking again is right in both cases.
 
     def _unpark(self, worker: Worker) -> bool:
         try:
@@ -211,8 +235,7 @@ class Workers:
     # -- the timer thread ----------------------------------------------------------------------
 
     def _wake_keeper(self) -> None:
-        if self._wakes.empty():
-            self._wakes.put(None)
+        self._keeper_wake.set()
         if self._keeper is None:
             try:
                 # A bare thread, because Thread.start takes a lock that the thread which we
@@ -244,10 +267,7 @@ class Workers:
             timeout = None if due is None else max(0.0, due - time.monotonic())
             if look_again is not None:
                 timeout = look_again if timeout is None else min(timeout, look_again)
-            try:
-                self._wakes.get(timeout=timeout)
-            except queue.Empty:
-                pass
+            self._keeper_wake.wait(timeout)
             while self._new_timers:
                 timers.add(self._new_timers.popleft())
             now = time.monotonic()
@@ -274,7 +294,7 @@ class Workers:
             if worker.seen != worker.taken:
                 worker.seen = worker.taken
                 moving += 1
-            if worker.job is None and not worker.wakes.empty():
+            if worker.job is None and worker.wake.is_set():
                 waking += 1  # somebody had parked, and is on the way to a job
         while len(self._jobs) > waking and moving < MOVING:
             moving += 1

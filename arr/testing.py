@@ -58,9 +58,11 @@ class ManualExecutor(Executor):
     def run_next(self, timeout: float = 0.0) -> bool:
         """Run the oldest job here and now; False when none has come within ``timeout`` seconds."""
         try:
-            future, fn, args, kwargs = self._jobs.get(timeout=timeout)
+            # Not a time-out of zero: Python 3.9 may take it for none, and wait for ever.
+            item = self._jobs.get(timeout=timeout) if timeout > 0 else self._jobs.get(block=False)
         except queue.Empty:
             return False
+        future, fn, args, kwargs = item
         if future.set_running_or_notify_cancel():
             try:
                 future.set_result(fn(*args, **kwargs))
@@ -82,7 +84,7 @@ class ManualExecutor(Executor):
         self._closed = True
         while cancel_futures:
             try:
-                self._jobs.get(timeout=0.0)[0].cancel()
+                self._jobs.get(block=False)[0].cancel()
             except queue.Empty:
                 return
 

@@ -15,10 +15,10 @@ import pytest
 from .support import LIMIT
 
 
-def missing(what: str) -> None:
-    """Skip, or fail where the environment promises that everything is there."""
-    if os.environ.get("ARR_TEST_REQUIRE"):
-        pytest.fail(f"{what}, and ARR_TEST_REQUIRE asks for it")
+def missing(what: str, promise: str = "ARR_TEST_REQUIRE") -> None:
+    """Skip, or fail where the environment promises that it is there."""
+    if os.environ.get(promise):
+        pytest.fail(f"{what}, and {promise} asks for it")
     pytest.skip(what)
 
 

@@ -29,7 +29,7 @@ Finding = Tuple[str, int]
 
 def found_by_mypy(folder: Path) -> Set[Finding]:
     if find_spec("mypy") is None:
-        missing("mypy is not installed")
+        missing("mypy is not installed", "ARR_TEST_REQUIRE_TYPES")
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull,
          "--hide-error-context", "--no-error-summary", "--cache-dir", str(folder / "cache"),

@@ -258,7 +258,7 @@ def test_ctrl_c_between_the_job_and_the_wake_loses_no_job(pool: Workers) -> None
     with pytest.raises(KeyboardInterrupt):
         pool.submit(print)
     assert list(pool._jobs) == [print]
-    assert parked.wakes.qsize() == 1, "it was woken all the same"
+    assert parked.wake.is_set(), "it was woken all the same"
 
 
 def test_ctrl_c_between_the_timer_and_the_wake_loses_no_timer(
@@ -368,7 +368,7 @@ def test_no_worker_starts_while_enough_of_them_move(
     started.clear()
     assert pool._idle == [] and not started
     for worker in pool._all[:3]:
-        worker.wakes.put(None)  # they had parked, and are on the way to a job
+        worker.wake.set()  # they had parked, and are on the way to a job
     while len(pool._jobs) > 3:
         pool._jobs.pop()
     assert pool._grow() is not None and started == []

@@ -124,7 +124,7 @@ def test_pause_holds_the_page_still(session: AzureSession, browser: Browser) -> 
 @pytest.mark.usefixtures("token")
 def test_a_hidden_page_does_not_ask(session: AzureSession, browser: Browser) -> None:
     hide = "Object.defineProperty(document, 'hidden', {configurable: true, get: () => %s});"
-    assert browser.asks()
+    browser.wait(browser.asks, "it asks")
     browser.run(hide % "true")
     browser.wait(lambda: not browser.asks(), "it stops")
     total = browser.number("#total")
