@@ -8,7 +8,6 @@ manual executor and a fake clock.
 from ._account import AzureFrontendAccountInfo, SessionLocation
 from ._async import IAsync
 from ._dispatcher import Dispatcher
-from ._entries import AsyncTask
 from ._event import Event
 from ._frontend import AzureFrontend
 from ._models import (
@@ -38,7 +37,6 @@ __all__ = [
     "ARRRenderingSessionStatus",
     "ARRRenderingSessionVmSize",
     "ARRResult",
-    "AsyncTask",
     "AzureFrontend",
     "AzureFrontendAccountInfo",
     "AzureSession",

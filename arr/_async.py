@@ -3,13 +3,13 @@
 Everything about an operation that several threads touch is one of four things, and each changes
 in a single step of the interpreter, so that no lock is needed (see ``_event.py`` for why):
 
-* ``_outcome``: None, then once and for ever the pair (context, value). Whoever enters
-  ``_completing`` for the operation first may set it.
+* ``_outcome``: None, then once and for ever the context and the value, and later the future, if
+  somebody asked for one. Whoever enters ``_completing`` for the operation first may set it.
 * ``_queue``: handlers, waiters and awaits in the order in which they came. Whoever takes an entry
   out owns it: the drain, to deliver it; ``-=`` or a time-out, to drop it.
 * ``_draining``: who delivers now. Appending first and looking for a drain second, while the drain
   leaves first and looks at the queue second, means that no entry is ever left behind.
-* ``_due``: set when a drain has been submitted that has not begun, so that a thousand late
+* ``_due``: holds it when a drain has been submitted that has not begun, so that a thousand late
   handlers or timed-out waits need one job, not a thousand. Set before the submit, taken back
   before the look at the queue; two threads that set it at once submit twice, which does no harm.
 """
@@ -19,23 +19,27 @@ from __future__ import annotations
 import os
 from threading import get_ident
 from typing import (
-    Any, Callable, Dict, Generator, Generic, List, Optional, Tuple, TypeVar, cast,
+    TYPE_CHECKING, Any, Callable, Dict, Generator, Generic, List, Optional, Tuple, TypeVar, cast,
 )
 
-from ._entries import AsyncTask, Await, Waiter, tasks
+from ._entries import Await, Waiter, tasks
 from ._event import Entry, EventBase, Subscription, checked, discard, must_be, unsubscribe
 from ._results import ARRResult, RRException, RRSessionException, RRSessionGeneralContext
 from ._workers import Runner, workers
 
+if TYPE_CHECKING:
+    from ._task import AsyncTask
+
 T = TypeVar("T")
-Outcome = Tuple[RRSessionGeneralContext, Any]
+Outcome = Tuple[RRSessionGeneralContext, Any, Optional["AsyncTask[Any]"]]
 
 _completing: Dict[IAsync[Any], Outcome] = {}
 _draining: Dict[IAsync[Any], Tuple[int]] = {}
+_due: Dict[IAsync[Any], object] = {}
 
 
 def _after_fork_in_child() -> None:
-    for table in (_completing, _draining, tasks):
+    for table in (_completing, _draining, _due, tasks):
         table.clear()  # the threads that would have cleaned up did not come along
 
 
@@ -52,14 +56,12 @@ class IAsync(Generic[T]):
     subscriber's ``contextvars`` context; take yours along with ``copy_context()``.
     """
 
-    __slots__ = ("_runner", "_queue", "_outcome", "_due", "_task", "__weakref__")
+    __slots__ = ("_runner", "_queue", "_outcome", "__weakref__")
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._queue: List[Entry] = []
         self._outcome: Optional[Outcome] = None
-        self._due: Optional[object] = None
-        self._task: Optional[AsyncTask[T]] = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status}>"
@@ -120,7 +122,7 @@ class IAsync(Generic[T]):
     def result(self) -> T:
         """The value; never blocks. RRException(InProgress) while pending, RRSessionException if
         the operation failed."""
-        context, value = self._settled()
+        context, value, _ = self._settled()
         if context.result != ARRResult.Success:
             raise RRSessionException(context)
         return cast(T, value)
@@ -165,14 +167,18 @@ class IAsync(Generic[T]):
         It is settled, on a worker thread, after the handlers subscribed before this call. It
         cannot be cancelled.
         """
-        if self._task is not None:
-            return self._task
+        from ._task import AsyncTask  # loaded with the first frontend, see Core
+
+        outcome = self._outcome
+        if outcome is not None and outcome[2] is not None:
+            return outcome[2]
         mine: AsyncTask[T] = AsyncTask(self)
-        task = cast("AsyncTask[T]", tasks.setdefault(self, mine))
-        if self._task is not None:  # settled by another thread since we looked
+        task: AsyncTask[T] = tasks.setdefault(self, mine)
+        outcome = self._outcome
+        if outcome is not None and outcome[2] is not None:  # settled by another since we looked
             if task is mine:
                 tasks.pop(self, None)
-            return self._task
+            return outcome[2]
         if self._drained_here():
             task.deliver(self)
         elif task not in self._queue:
@@ -196,7 +202,7 @@ class IAsync(Generic[T]):
 
         Delivering to the handlers is the next step, ``_drain``, and the caller's to place.
         """
-        outcome: Outcome = (context, value)
+        outcome: Outcome = (context, value, None)
         try:
             # The second look is for a rival who had finished, and left _completing, between our
             # caller's decision and our entering.
@@ -212,7 +218,7 @@ class IAsync(Generic[T]):
 
     def _drain(self) -> None:
         """Deliver to whoever stands in the queue, unless a drain is running already."""
-        self._due = None
+        _due.pop(self, None)
         if self._outcome is None:
             return  # the loser of _complete is early; the winner will drain, with the outcome set
         queue = self._queue
@@ -238,15 +244,15 @@ class IAsync(Generic[T]):
         except BaseException:
             # Ctrl-C may have struck between the two, or between the two lines in there. Whoever
             # came after us would wait behind an entry that nobody delivers.
-            self._due = None
+            _due.pop(self, None)
             self._see_to_delivery()
             raise
 
     def _see_to_delivery(self) -> None:
         # Compared with the generation, because a forked child has none of the parent's jobs.
-        if (self._outcome is not None and self._due is not workers.generation
+        if (self._outcome is not None and _due.get(self) is not workers.generation
                 and self not in _draining):
-            self._due = workers.generation
+            _due[self] = workers.generation
             self._runner.submit(self._drain)
 
     def _drained_here(self) -> bool:

@@ -8,7 +8,6 @@ place back, store and publish the outcome, run the handlers.
 from __future__ import annotations
 
 import itertools
-import json
 from typing import (
     TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Tuple, Type,
     TypeVar,
@@ -21,7 +20,7 @@ from ._event import logger
 from ._exit import at_exit
 from ._flights import Flight, Watch
 from ._gate import Gate
-from ._models import Json
+from ._models import Params, encoded
 from ._replies import (
     Reply, advice, clean, error_text, failure_context, new_correlation, parse_json,
     parse_retry_after, scrub,
@@ -42,10 +41,6 @@ _sent_numbers = itertools.count(1)
 
 Callback = Optional[Callable[..., object]]
 O = TypeVar("O", bound=IAsync[Any])  # noqa: E741
-
-
-class Params(Protocol):
-    def to_wire(self) -> Json: ...
 
 
 class Owner(Protocol):
@@ -84,7 +79,10 @@ class Core:
     def __init__(self, account: Account, executor: Optional[Executor],
                  timeout: Tuple[float, float], max_calls: int, exit_seconds: float,
                  clock: Clock) -> None:
-        from ._transport import Transport  # here, because importing requests takes long
+        # Here, because importing requests takes long; and no later, because a call that a signal
+        # handler makes must not meet a module that is half imported: so as_task's is loaded too.
+        from . import _task  # noqa: F401
+        from ._transport import Transport
 
         self.account = account
         self.base_url = f"{account.service_url}/v1/accounts/{account.id}"
@@ -109,18 +107,27 @@ class Core:
 
         ``target`` returns the id that the call is about, or raises CallFailed for a bad one.
         """
-        operation: IAsync[Any] = IAsync(self.runner)
+        # In a forked child nobody runs what is given to the parent's executor.
+        ours = self._generation is workers.generation
+        operation: IAsync[Any] = IAsync(self.runner if ours else workers)
         add_callback(operation, route, callback)
+        call: Optional[Call] = None
         try:
             self._refuse_at_the_end()
-            body = None if params is None else json.dumps(params.to_wire()).encode("ascii")
+            body = None if params is None else encoded(params)
             call = (job or Call)(self, route, target(), body, owner, operation)
             if slot is not None and not slot.take(operation):
                 raise CallFailed(ARRResult.AlreadyExists, "a call of this kind is still running "
                                  "on this session object; wait for its completed event")
+            self.runner.submit(call)
         except CallFailed as failure:
             return refuse(operation, route, failure)
-        self.runner.submit(call)
+        except BaseException:
+            # Ctrl-C: the caller never gets the operation, but the traceback may keep it alive, and
+            # with it the slot. Completed, it holds no slot, and a job that has not begun will not.
+            if call is None or call.flight is None:
+                refuse(operation, route, CallFailed(ARRResult.Cancelled, "interrupted"))
+            raise
         return operation
 
     def _refuse_at_the_end(self) -> None:
@@ -267,6 +274,8 @@ class Call:
         core = self.core
         flight = self.flight
         if flight is None:
+            if self.operation.is_completed:
+                return None  # its caller was interrupted before he had it
             flight = Flight(core.clock.monotonic() + core.operation_seconds, self)
             self.flight = flight
         core.watch.add(flight)
@@ -369,6 +378,7 @@ class Call:
     def _secrets(self) -> List[str]:
         secrets = self.core.tokens.secrets()
         if self.body and b"?" in self.body:  # the signatures of containers
+            import json
             from urllib.parse import parse_qs
 
             for text in json.loads(self.body).values():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 import time
@@ -44,6 +43,8 @@ class _AtExit:
             workers.submit(started.set)
             started.wait(START_SECONDS)
         if not self._registered:
+            import atexit  # late, as all that a bare import of the package does not need
+
             self._registered = True
             atexit.register(self.run)
         for reference in self._closers.copy():

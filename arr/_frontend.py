@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, Union
 from . import _routes as routes
 from ._account import Account, AzureFrontendAccountInfo
 from ._async import IAsync
-from ._calls import Callback, Core, Params, add_callback, refuse, refuse_disposed
+from ._calls import Callback, Core, add_callback, refuse, refuse_disposed
 from ._models import (
-    CreateRenderingSessionParams, IngestAssetParams, RRRenderingSessionProperties, checked_id,
+    CreateRenderingSessionParams, IngestAssetParams, Params, RRRenderingSessionProperties,
+    checked_id,
 )
 from ._polling import Wait, begin_wait, cancel_waits
 from ._results import (

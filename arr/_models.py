@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any, Callable, Dict, Mapping, Type, TypeVar, cast
+from typing import Any, Callable, Dict, Mapping, Protocol, Type, TypeVar, cast
 
 from ._fields import Alias, Fields, FrozenFields
 from ._results import (
@@ -75,6 +75,19 @@ def _lease(hours: object, minutes: object) -> str:
     rest, minute = divmod(total, 60)
     day, hour = divmod(rest, 24)
     return (f"{day}." if day else "") + f"{hour}:{minute:02}:00"
+
+
+class Params(Protocol):
+    """The parameters of a call."""
+
+    def to_wire(self) -> Json: ...
+
+
+def encoded(params: Params) -> bytes:
+    """Return the JSON of a call's parameters; CallFailed for values that are refused."""
+    import json  # late, like everything that a bare import of the package does not need
+
+    return json.dumps(params.to_wire()).encode("ascii")
 
 
 class IngestAssetParams(Fields):

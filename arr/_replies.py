@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import binascii
-import json
 import os
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Iterable, Mapping, NamedTuple, Optional
 
 from ._results import ARRResult, CallFailed, RRSessionGeneralContext
 
 if TYPE_CHECKING:
+    from json import JSONDecoder
+
     from ._routes import Route
 
 MAX_RETRY_AFTER = 3600.0
@@ -28,7 +29,9 @@ class Reply(NamedTuple):
 
 def new_correlation() -> str:
     """Return a fresh correlation vector: 22 random base64 characters."""
-    return binascii.b2a_base64(os.urandom(17), newline=False)[:22].decode("ascii")
+    from binascii import b2a_base64
+
+    return b2a_base64(os.urandom(17), newline=False)[:22].decode("ascii")
 
 
 def clean(text: Optional[str], limit: int = 200) -> str:
@@ -52,9 +55,16 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
 def parse_json(body: bytes, what: str) -> Any:
     """Read a JSON document strictly; anything else is a ProtocolError."""
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant)
+        return _decoder().decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise CallFailed(ARRResult.ProtocolError, f"{what} is not JSON") from None
+
+
+@lru_cache(maxsize=None)
+def _decoder() -> JSONDecoder:
+    from json import JSONDecoder  # late, and one for all: json.loads would make one for each reply
+
+    return JSONDecoder(parse_constant=_no_constant)
 
 
 def _no_constant(name: str) -> None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
 
 from . import _routes as routes
 from ._async import IAsync
-from ._calls import Callback, Core, Params, refuse_disposed
+from ._calls import Callback, Core, refuse_disposed
 from ._inspector import InspectorCall, inspector_url
 from ._polling import Wait, begin_wait, cancel_waits
-from ._models import RRRenderingSessionProperties, UpdateRenderingSessionParams
+from ._models import Params, RRRenderingSessionProperties, UpdateRenderingSessionParams
 from ._results import (
     ARRRenderingSessionStatus, ARRResult, RRException, RRSessionGeneralContext,
 )

@@ -7,8 +7,6 @@ request fetches the next; expired, when callers wait for the one who fetches.
 
 from __future__ import annotations
 
-import binascii
-import json
 import threading
 from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Tuple
 
@@ -227,12 +225,15 @@ class Tokens:
 
 def _expiry(token: str) -> Optional[float]:
     """Return a JWT's ``exp``, or None if it cannot be read; its signature is not ours to check."""
+    import json
+    from binascii import a2b_base64
+
     parts = token.split(".")
     if len(parts) != 3:
         return None
     payload = parts[1].replace("-", "+").replace("_", "/")
     try:
-        claims = json.loads(binascii.a2b_base64(payload + "=" * (-len(payload) % 4)))
+        claims = json.loads(a2b_base64(payload + "=" * (-len(payload) % 4)))
         if isinstance(claims["exp"], bool):
             return None
         expires = float(claims["exp"])

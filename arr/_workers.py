@@ -15,7 +15,6 @@ import os
 import threading
 import time
 from collections import deque
-from contextvars import Context
 from typing import Callable, Deque, Dict, List, Optional, Protocol, Tuple
 
 from ._event import guarded
@@ -124,6 +123,8 @@ class Worker(threading.Thread):
         self.wake = Wake()
 
     def run(self) -> None:
+        from contextvars import Context
+
         while self.job is not None or self.pool._next_job(self):
             job = self.job
             self.taken += 1

@@ -9,7 +9,8 @@ from typing import Any, List
 
 import pytest
 
-from arr import AsyncTask, RRException, RRSessionException
+from arr import RRException, RRSessionException
+from arr._task import AsyncTask
 from arr._workers import workers
 
 from .support import (

@@ -144,7 +144,8 @@ def test_operation_completed_before_the_fork_takes_late_handlers_in_the_child(
         release.wait(10)
     operation.completed += handler
     assert entered.wait(10)
-    due._due = workers.generation  # submitted, and not begun when the fork comes
+    from arr._async import _due
+    _due[due] = workers.generation  # submitted, and not begun when the fork comes
     def work():
         for each in (operation, due):
             seen = queue.SimpleQueue()

@@ -182,6 +182,23 @@ def test_cancelled_call_that_cannot_be_cut_off_is_not_waited_for(service: Servic
     assert said == ["Cancelled"] and seconds < 0.8
 
 
+def test_stop_call_that_waits_behind_a_held_call_is_sent_beside_it(service: Service) -> None:
+    """The one place is taken by a create that nobody answers: at the end the gate stands open."""
+    service.held = {"POST"}
+    said, seconds = timed(Script("""
+    front = frontend(max_calls=1)
+    front.create_rendering_session_async(
+        CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 1))
+    while not any(flight.launched for flight in front._core.watch.current()):
+        threading.Event().wait(0.001)
+    stop = front.open_rendering_session("a").stop_rendering_session_async()
+    stop.completed += lambda done: say("stop", done.status)
+    while not front._core.gate._waiting:
+        threading.Event().wait(0.001)
+    """ + END, service.url))
+    assert said == ["stop Success"] and seconds < 2.5
+
+
 def test_exit_seconds_shortens_the_wait(service: Service) -> None:
     service.held = {"POST"}
     said, seconds = timed(Script("""

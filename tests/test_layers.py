@@ -15,7 +15,8 @@ PACKAGE = Path(arr.__file__).parent
 # From the bottom up. Within a row, a file may import from those on its left: no cycles.
 ROWS = (
     ("_version", "_fields", "_results", "_event", "_workers", "_exit", "_gate", "_dispatcher"),
-    ("_entries", "_async", "_slots", "_models", "_routes", "_account", "_replies", "_flights"),
+    ("_entries", "_task", "_async", "_slots", "_models", "_routes", "_account", "_replies",
+     "_flights"),
     ("_transport",),
     ("_tokens",),
     ("_calls",),

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional
 
 from arr import (
     ARRConnectionStatus, ARRIngestionSessionStatus, ARRRenderingSessionStatus,
-    ARRRenderingSessionVmSize, ARRResult, AsyncTask, AzureFrontend, AzureFrontendAccountInfo,
+    ARRRenderingSessionVmSize, ARRResult, AzureFrontend, AzureFrontendAccountInfo,
     AzureSession, CreateRenderingSessionParams, Dispatcher, Event, IAsync, IngestAssetParams,
     RemoteManager, RRRenderingSessionProperties, RRSessionGeneralContext, SessionLocation,
     UpdateRenderingSessionParams,
 )
+from arr._task import AsyncTask
 from arr.unity import ARRServiceUnity
 
 if TYPE_CHECKING:
