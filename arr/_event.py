@@ -68,8 +68,12 @@ class Subscription(Entry):
             _failed(self.handler, error)
 
 
-def discard(entries: List[Any], entry: Entry) -> bool:
-    """Take an entry out of a list; False when somebody else took it first."""
+def discard(entries: List[Any], entry: object) -> bool:
+    """Take an entry out of a list; False when somebody else took it first.
+
+    One step, for whatever is told apart without an ``__eq__`` of Python: entries, threads, weak
+    references to objects of ours.
+    """
     try:
         entries.remove(entry)
     except ValueError:

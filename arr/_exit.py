@@ -8,7 +8,7 @@ import time
 import weakref
 from typing import Dict, List, Protocol
 
-from ._event import logger
+from ._event import discard, logger
 from ._workers import Job, Worker, workers
 
 
@@ -49,10 +49,7 @@ class _AtExit:
             atexit.register(self.run)
         for reference in self._closers.copy():
             if reference() is None:
-                try:
-                    self._closers.remove(reference)
-                except ValueError:
-                    pass
+                discard(self._closers, reference)
         self._closers.append(weakref.ref(closer))
 
     def forget(self) -> None:

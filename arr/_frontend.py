@@ -9,6 +9,7 @@ from . import _routes as routes
 from ._account import Account, AzureFrontendAccountInfo
 from ._async import IAsync
 from ._calls import Callback, Core, add_callback, refuse, refuse_disposed
+from ._event import discard
 from ._models import (
     CreateRenderingSessionParams, IngestAssetParams, Params, RRRenderingSessionProperties,
     checked_id,
@@ -197,10 +198,7 @@ class AzureFrontend:
         session = AzureSession(core, self, session_id)
         for reference in self._sessions.copy():
             if reference() is None:
-                try:
-                    self._sessions.remove(reference)
-                except ValueError:
-                    pass
+                discard(self._sessions, reference)
         self._sessions.append(weakref.ref(session))
         return session
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any, List, Optional
 
+from ._event import discard
+
 if TYPE_CHECKING:
     from ._async import IAsync
 
@@ -30,7 +32,7 @@ class Slot:
             holder = self._holder()
             if holder is operation:
                 return True
-            _discard(self._claims, mine)
+            discard(self._claims, mine)
             # Somebody who came after us may just have been refused because of our claim. Fine,
             # if the one before us is still pending; else the slot is free and we try again, lest
             # both be refused with nothing in flight.
@@ -42,12 +44,5 @@ class Slot:
             operation = claim()
             if operation is not None and not operation.is_completed:
                 return operation
-            _discard(self._claims, claim)
+            discard(self._claims, claim)
         return None
-
-
-def _discard(claims: List[weakref.ref[IAsync[Any]]], claim: weakref.ref[IAsync[Any]]) -> None:
-    try:
-        claims.remove(claim)
-    except ValueError:
-        pass

@@ -17,7 +17,7 @@ import time
 from collections import deque
 from typing import Callable, Deque, Dict, List, Optional, Protocol, Tuple
 
-from ._event import guarded
+from ._event import discard, guarded
 
 Job = Callable[[], object]
 
@@ -206,23 +206,17 @@ class Workers:
             # A job may have come between the two lines above, whose submitter saw nobody idle. The
             # timer thread would find it too, but a millisecond later.
             if self._jobs:
-                if self._unpark(worker):
+                if discard(self._idle, worker):
                     continue
             if self.closing:
                 self.parked.set()
             if worker.wake.wait(IDLE_SECONDS):
-                self._unpark(worker)  # a late wake, see below, may find us parked a second time
-            elif self._unpark(worker) and self._may_leave(worker):
+                # A late wake, see below, may find us parked a second time.
+                discard(self._idle, worker)
+            elif discard(self._idle, worker) and self._may_leave(worker):
                 return False
             # Not among the idle: somebody took us and will wake us, or was killed by Ctrl-C before
             # he could. Looking again is right in both cases.
-
-    def _unpark(self, worker: Worker) -> bool:
-        try:
-            self._idle.remove(worker)
-        except ValueError:
-            return False
-        return True
 
     def _may_leave(self, worker: Worker) -> bool:
         # One always stays parked: some Pythons start no thread any more once the main thread

@@ -267,11 +267,9 @@ def _cpu(call: Callable[[], object]) -> float:
 
 def _first_calls(url: str, count: int) -> None:
     with AzureFrontend(account(url)) as frontend:
-        barrier = threading.Barrier(count)
         begun = [frontend.get_current_rendering_sessions_async() for _ in range(count)]
         for operation in begun:
             assert operation.get(60)
-        barrier.abort()
 
 
 def growth(quick: bool) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, List, Optional
@@ -164,14 +163,6 @@ def _azure_client(url: str) -> Any:
 def threads_of(prefix: str) -> int:
     """Return how many threads of a kind there are."""
     return sum(thread.name.startswith(prefix) for thread in threading.enumerate())
-
-
-def open_descriptors() -> int:
-    """Return the number of open files and sockets, or 0 where that cannot be told."""
-    try:
-        return len(os.listdir("/proc/self/fd"))
-    except OSError:
-        return 0
 
 
 Make = Callable[[str, int], Stack]
