@@ -22,7 +22,7 @@ from ._flights import Flight, Watch
 from ._gate import Gate
 from ._models import Params, encoded
 from ._replies import (
-    Reply, advice, clean, error_text, failure_context, new_correlation, parse_json,
+    Reply, advice, clean, correlations, error_text, failure_context, parse_json,
     parse_retry_after, scrub,
 )
 from ._results import ARRResult, CallFailed, RRSessionGeneralContext, result_of_http
@@ -93,8 +93,9 @@ class Core:
         self.gate = Gate(max_calls)
         self.watch = Watch(clock)
         self.transport = Transport((account.sts_url, account.service_url), timeout, max_calls)
+        self.new_correlation = correlations()
         self.tokens = Tokens(account, self.transport, clock, self.watch, self.runner,
-                             self.operation_seconds)
+                             self.operation_seconds, self.new_correlation)
         self.resting: Dict[Call, None] = {}  # calls between two tries
         self.waits: Dict[Any, None] = {}  # the pollers of pending waits
         self._generation = workers.generation
@@ -325,7 +326,7 @@ class Call:
 
     def _request(self, flight: Flight, token: Token) -> Reply:
         flight.sent = next(_sent_numbers)
-        flight.correlation = new_correlation() + ".0"
+        flight.correlation = self.core.new_correlation() + ".0"
         headers = {
             "Authorization": f"Bearer {token.text}",
             "MS-CV": flight.correlation,

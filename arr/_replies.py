@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Iterable, Mapping, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple, Optional
 
 from ._results import ARRResult, CallFailed, RRSessionGeneralContext
 
@@ -27,11 +26,21 @@ class Reply(NamedTuple):
         return f"<Reply {self.status}, {len(self.body)} bytes>"  # the body may be a token
 
 
-def new_correlation() -> str:
-    """Return a fresh correlation vector: 22 random base64 characters."""
-    from binascii import b2a_base64
+def correlations() -> Callable[[], str]:
+    """Return a source of fresh correlation vectors: 22 random base64 characters each.
 
-    return b2a_base64(os.urandom(17), newline=False)[:22].decode("ascii")
+    It has a generator of its own, which the system seeds once: asking the system each time hands
+    the interpreter lock to another worker, and the one of ``random`` may be seeded by the program.
+    """
+    from binascii import b2a_base64
+    from random import Random
+
+    bits = Random().getrandbits
+
+    def fresh() -> str:
+        return b2a_base64(bits(136).to_bytes(17, "big"), newline=False)[:22].decode("ascii")
+
+    return fresh
 
 
 def clean(text: Optional[str], limit: int = 200) -> str:

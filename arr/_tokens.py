@@ -8,11 +8,11 @@ request fetches the next; expired, when callers wait for the one who fetches.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Tuple
 
 from ._account import EMPTY_GUID, Account
 from ._flights import Flight, Watch, release
-from ._replies import Reply, clean, new_correlation, parse_json, parse_retry_after, scrub
+from ._replies import Reply, clean, parse_json, parse_retry_after, scrub
 from ._results import ARRResult, CallFailed
 from ._version import __version__
 from ._workers import Clock, Runner
@@ -52,13 +52,14 @@ class Tokens:
     """The tokens of one account. Called by workers only."""
 
     def __init__(self, account: Account, transport: Transport, clock: Clock, watch: Watch,
-                 runner: Runner, seconds: float) -> None:
+                 runner: Runner, seconds: float, new_correlation: Callable[[], str]) -> None:
         self._account = account
         self._transport = transport
         self._clock = clock
         self._watch = watch
         self._runner = runner
         self._seconds = seconds  # the limit of a background exchange
+        self._new_correlation = new_correlation
         self._lock = threading.Lock()
         self._token: Optional[Token] = None
         self._exchange: Optional[_Exchange] = None
@@ -182,7 +183,7 @@ class Tokens:
 
     def _ask(self, flight: Flight) -> Token:
         account = self._account
-        correlation = new_correlation()
+        correlation = self._new_correlation()
         reply = self._transport.send(
             flight, "GET", f"{account.sts_url}/accounts/{account.id}/token", {
                 "Authorization": f"Bearer {account.sts_credential}",

@@ -23,13 +23,13 @@ from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from ._account import is_loopback
+from ._connections import POOLS, TlsSocket, flying
 from ._flights import Flight
 from ._replies import Reply
 from ._results import ARRResult, CallFailed
 
 MAX_BODY = 8 * 1024 * 1024
 _PIECE = 64 * 1024
-_local = threading.local()  # .flight: what this worker flies now
 
 
 class Transport:
@@ -45,7 +45,7 @@ class Transport:
         request = requests.PreparedRequest()
         request.method, request.url, request.body = method, url, body
         request.headers = cast(Any, headers)
-        _local.flight = flight
+        flying.flight = flight
         flight.written = False
         raw = None
         try:
@@ -58,7 +58,7 @@ class Transport:
                 raise
             raise _untied(error, url) from None
         finally:
-            _local.flight = None
+            flying.flight = None
             flight.use(None)
             if raw is not None:
                 raw.close()  # a connection whose reply was read to its end is back in the pool
@@ -77,78 +77,7 @@ def _proxy_for(url: str) -> Optional[str]:
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
-# -- the adapter: pools by origin, one TLS context, sockets known to their flight ----------------
-
-class _Tracked:
-    """A connection that tells the flight of its thread which socket it uses."""
-
-    sock: Any
-
-    def _new_conn(self) -> socket.socket:
-        sock = cast(socket.socket, super()._new_conn())  # type: ignore[misc]
-        _local.flight.use(sock)
-        return sock
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        if self.sock is not None:
-            _local.flight.use(self.sock)
-        super().request(*args, **kwargs)  # type: ignore[misc]
-        _local.flight.written = True
-        # Here, not later: getresponse forgets the socket when the server wants to close.
-        _local.flight.use(self.sock)
-
-
-class _TrackedTls(_Tracked):
-    """The same over TLS, where the handshake takes the first socket object over."""
-
-    def connect(self) -> None:
-        try:
-            super().connect()  # type: ignore[misc]
-        finally:
-            guard, self._guard = self._guard, None
-            _local.flight.use(self.sock)
-            if guard is not None:
-                guard.close()
-
-    _guard: Optional[socket.socket] = None
-
-    def _new_conn(self) -> socket.socket:
-        sock = super()._new_conn()
-        # A twin of the socket: while the handshake runs, the original is out of reach.
-        self._guard = sock.dup()
-        _local.flight.use(self._guard)
-        return sock
-
-
-class _Returning:
-    """A pool that takes a connection away from its flight before anybody else can get it."""
-
-    def _put_conn(self, conn: Any) -> None:
-        flight = getattr(_local, "flight", None)
-        if flight is not None:
-            # Else cutting this flight late would cut the call that has the connection next.
-            flight.use(None)
-        super()._put_conn(conn)  # type: ignore[misc]
-
-
-class _HttpConnection(_Tracked, urllib3.connection.HTTPConnection):
-    pass
-
-
-class _HttpsConnection(_TrackedTls, urllib3.connection.HTTPSConnection):
-    pass
-
-
-class _HttpPool(_Returning, urllib3.HTTPConnectionPool):
-    ConnectionCls = cast(Any, _HttpConnection)
-
-
-class _HttpsPool(_Returning, urllib3.HTTPSConnectionPool):
-    ConnectionCls = cast(Any, _HttpsConnection)
-
-
-_POOLS = {"http": _HttpPool, "https": _HttpsPool}
-
+# -- the adapter: pools by origin, one TLS context -----------------------------------------------
 
 class _Adapter(HTTPAdapter):
     def __init__(self, places: int, proxies: Mapping[str, Optional[str]]) -> None:
@@ -179,7 +108,7 @@ class _Adapter(HTTPAdapter):
                 raise ValueError
             manager = (self.poolmanager if proxy is None else
                        cast(Any, self).proxy_manager_for(proxy, **options))
-            manager.pool_classes_by_scheme = _POOLS
+            manager.pool_classes_by_scheme = POOLS
             return manager.connection_from_url(origin, pool_kwargs=options)
         except (ValueError, AttributeError, urllib3.exceptions.HTTPError,
                 requests.RequestException):
@@ -192,6 +121,7 @@ class _Adapter(HTTPAdapter):
             context = create_urllib3_context()
             context.verify_mode = ssl.CERT_REQUIRED
             context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.sslsocket_class = TlsSocket
             bundle = self._bundle or DEFAULT_CA_BUNDLE_PATH
             try:
                 if os.path.isdir(bundle):
@@ -253,7 +183,7 @@ def _read(raw: Any) -> Reply:
         if not body and coding is None:
             # A connection that breaks within the headers looks like this; not a success.
             raise _bad("the reply has no body, and does not say so")
-        _local.flight.check()  # the end of such a body looks the same as our cutting it off
+        flying.flight.check()  # the end of such a body looks the same as our cutting it off
     return Reply(status, headers, body)
 
 
@@ -280,7 +210,7 @@ def _error_body(raw: Any) -> bytes:
             body = b"".join(_pieces(raw))
     except (CallFailed, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError):
         pass
-    _local.flight.check()
+    flying.flight.check()
     return body
 
 

@@ -9,7 +9,8 @@ from typing import Any, List
 import pytest
 import urllib3
 
-from arr import ARRResult, AzureFrontend, _transport
+from arr import ARRResult, AzureFrontend
+from arr._connections import flying
 
 from .fault_server import FaultServer, Request, Wire, kept, raw, reply, script
 from .http_support import CASE, CASES, LIMIT, SESSION_ID, Rig, finish, good, static_account
@@ -156,7 +157,7 @@ def test_a_flight_cut_just_after_its_connection_went_back_does_not_cut_the_next_
 
     def put_then_cut(self: Any, connection: Any) -> None:
         real(self, connection)  # from here on another call may have it
-        flight = _transport._local.flight
+        flight = flying.flight
         if connection is not None and not cuts:
             cuts.append(flight.cut(ARRResult.Timeout))
 

@@ -17,7 +17,9 @@ from arr._account import Account
 from arr._transport import Transport
 
 from .fault_server import LIMIT, FaultServer, Gone, Request, Wire
-from .http_support import ACCESS_TOKEN, CASE, CASES, KEY, Rig, finish, good, static_account
+from .http_support import (
+    ACCESS_TOKEN, CASE, CASES, KEY, Rig, finish, good, static_account, timeouts_told,
+)
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
 
@@ -80,6 +82,11 @@ def test_a_certificate_of_a_trusted_authority_is_accepted(trusting: Certificates
         for case in CASES:
             assert rig.run(case).result == ARRResult.Success
         assert rig.server.connections == 1
+
+
+def test_a_call_on_a_used_connection_sets_no_time_out_again(trusting: Certificates) -> None:
+    with Rig(good, tls=trusting.right) as rig:
+        assert timeouts_told(rig) == []
 
 
 @pytest.mark.parametrize("kind", ["self_signed", "wrong_name", "expired"])
