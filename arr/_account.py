@@ -59,7 +59,7 @@ class AzureFrontendAccountInfo(Fields):
 
 _SECRETS = ("account_key", "authentication_token", "access_token")
 _ID = re.compile(r"[A-Za-z0-9_-]+\Z")  # a GUID, but who knows; it goes into paths as it is
-_HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*\Z")
+HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*\Z")
 _IPV6 = re.compile(r"[0-9a-f:]+\Z")
 _PRINTABLE = re.compile(r"[!-~]+\Z")
 
@@ -141,7 +141,7 @@ def _hosts(domain: str, location: SessionLocation) -> Tuple[str, str, str]:
                            "set location to it, or give a domain name")
         base = _base_url(domain)
         return base, base, base
-    if not _HOST.match(domain):
+    if not HOST.match(domain):
         raise _refused(f"account_domain must be a domain name such as {DEFAULT_DOMAIN}, or with "
                        "SessionLocation.ignore a URL such as http://127.0.0.1:8080")
     if location is not SessionLocation.ignore:
@@ -159,7 +159,7 @@ def _base_url(text: str) -> str:
         raise _refused("account_domain is not a valid URL") from None
     host = url.hostname or ""
     if (url.scheme not in ("http", "https") or "@" in url.netloc or url.path not in ("", "/")
-            or url.query or url.fragment or not (_HOST.match(host) or _IPV6.match(host))):
+            or url.query or url.fragment or not (HOST.match(host) or _IPV6.match(host))):
         raise _refused("account_domain as a URL must be http(s)://host[:port] and nothing more")
     if url.scheme == "http" and not is_loopback(host):
         raise _refused("plain http is for this machine only (127.0.0.1, [::1] or localhost): "

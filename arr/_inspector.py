@@ -7,10 +7,10 @@ where histories and logs would keep it. It is good for as long as the token is, 
 from __future__ import annotations
 
 import os
-import re
 import stat
 import time
 
+from ._account import HOST
 from ._calls import Call, _Answer
 from ._flights import Flight
 from ._models import RRRenderingSessionProperties, invalid
@@ -20,7 +20,6 @@ FILE_NAME = "StartArrInspector.html"
 DEFAULT_PORT = 8443
 VALID_SECONDS = 24 * 3600
 _PREFIX = "arr-inspector-"
-_HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*\Z")
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -47,7 +46,7 @@ def inspector_url(properties: RRRenderingSessionProperties) -> str:
     if not host:
         raise invalid("the session has no hostname yet; call GetRenderingSessionPropertiesAsync "
                       "until it is Ready")
-    if not _HOST.match(host) or len(host) > 253:
+    if not HOST.match(host) or len(host) > 253:
         raise invalid("the session's hostname is not a host name")
     name = host.lower()
     here = name == "localhost" or name.endswith(".localhost") or name == "127.0.0.1"

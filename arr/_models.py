@@ -16,8 +16,6 @@ V = TypeVar("V")
 E = TypeVar("E", ARRIngestionSessionStatus, ARRRenderingSessionStatus)
 Json = Mapping[str, Any]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _UINT32 = 0xFFFFFFFF
 
 
@@ -39,9 +37,24 @@ def checked_text(name: str, value: object) -> str:
     value = value.strip()
     if not value:
         raise invalid(f"{name} is empty")
-    if _CONTROL.search(value):
+    if _has_control(value):
         raise invalid(f"{name} holds control characters")
     return value
+
+
+def _has_half(text: str) -> bool:
+    """Tell whether a text holds a lone surrogate: half a character, which nobody can print."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _has_control(text: str) -> bool:
+    # Asked for one by one only if there is one of these, or something else that does not print.
+    return not text.isprintable() and (_has_half(text) or any(
+        character < " " or "\x7f" <= character <= "\x9f" for character in text))
 
 
 def checked_id(name: str, value: object) -> str:
@@ -190,14 +203,14 @@ def _text(json: Json, name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise malformed(f"{name} is not text")
-    if not value.isascii() and _SURROGATE.search(value):
+    if not value.isascii() and _has_half(value):
         raise malformed(f"{name} holds half a character, which nobody can print")
     return value
 
 
 def _id(json: Json, name: str) -> str:
     value = _text(json, name)
-    if not value or value in (".", "..") or _CONTROL.search(value):
+    if not value or value in (".", "..") or _has_control(value):
         raise malformed(f"{name} is missing or no id")
     return value
 

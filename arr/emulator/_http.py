@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from http.client import responses
+import time
+from http import HTTPStatus
 from typing import Mapping
-from urllib.parse import unquote
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def http_date(seconds: float) -> str:
+    """Return a time as the Date header has it; English whatever the locale."""
+    year, month, day, hour, minute, second, weekday = time.gmtime(seconds)[:7]
+    return (f"{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year:04} "
+            f"{hour:02}:{minute:02}:{second:02} GMT")
 
 
 class HttpError(Exception):
@@ -57,7 +68,7 @@ class Reply:
 
     def encode(self, *, head_only: bool = False) -> bytes:
         """Return the whole reply as it goes over the wire."""
-        lines = [f"HTTP/1.1 {self.status} {responses.get(self.status, 'Unknown')}\r\n"]
+        lines = [f"HTTP/1.1 {self.status} {_REASONS.get(self.status, 'Unknown')}\r\n"]
         if self.status not in (204, 304):
             lines.append(f"Content-Length: {len(self.body)}\r\n")
         if self.content_type:
@@ -79,6 +90,8 @@ def host_name(host: str) -> str:
 
 
 def _decode(segment: str) -> str:
+    from urllib.parse import unquote  # slow to import, and few paths have a percent sign
+
     try:
         return unquote(segment, errors="strict")
     except UnicodeDecodeError:

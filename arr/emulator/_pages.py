@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import os
 import re
 from functools import lru_cache
@@ -28,9 +27,11 @@ def page(name: str, status: int = 200, **values: str) -> Reply:
     Scripts and styles run by a nonce only, so that no text can become a script; nothing is loaded
     from elsewhere, and no other page may frame this one.
     """
+    from html import escape  # slow to import, and only pages need it
+
     nonce = base64.b64encode(os.urandom(12)).decode("ascii")
     values["nonce"] = nonce
-    text = _PLACE.sub(lambda match: html.escape(values[match.group(1)]), _template(name))
+    text = _PLACE.sub(lambda match: escape(values[match.group(1)]), _template(name))
     policy = (f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
               "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
               "frame-ancestors 'none'")

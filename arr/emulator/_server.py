@@ -8,7 +8,6 @@ import os
 import socket
 import struct
 import threading
-from http.server import ThreadingHTTPServer
 from socketserver import BaseRequestHandler, TCPServer
 from typing import Any, Callable
 
@@ -22,14 +21,16 @@ _DRAIN_SECONDS = 1.0
 _DRAIN_BYTES = 16 * 1_048_576
 
 
-class Server(ThreadingHTTPServer):
-    """Binds in the constructor, accepts on a daemon thread, answers with `answer`."""
+class Server(TCPServer):
+    """Binds in the constructor, accepts on a daemon thread, answers with `answer`.
 
-    daemon_threads = True
+    The base of `http.server.ThreadingHTTPServer`, without what that would add: all of it is done
+    differently here, and importing it takes longer than all the rest of the start.
+    """
+
     request_queue_size = 1024
     # On Windows this option would let two servers share the port.
     allow_reuse_address = os.name != "nt"
-    allow_reuse_port = False
 
     def __init__(self, host: str, port: int, answer: Callable[[Request], Reply],
                  refuse: Callable[[HttpError], Reply], *, idle_timeout: float,
@@ -48,7 +49,7 @@ class Server(ThreadingHTTPServer):
         super().__init__((host, port), _Connection)
 
     def server_bind(self) -> None:
-        """Bind without the name look-up of HTTPServer, which can take seconds."""
+        """Bind, on Windows to a port that nobody else can bind to."""
         if os.name == "nt":
             exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE")
             self.socket.setsockopt(socket.SOL_SOCKET, exclusive, 1)

@@ -6,7 +6,6 @@ import base64
 import logging
 import os
 import time
-from email.utils import formatdate
 from typing import Any
 
 from . import _clock
@@ -15,7 +14,7 @@ from ._call import Call, error_reply
 from ._clock import Clock
 from ._faults import Fault, Faults
 from ._guard import check_change, check_host
-from ._http import HttpError, Reply, Request
+from ._http import HttpError, Reply, Request, http_date
 from ._journal import Journal, Record, clean
 from ._meter import Meter
 from ._routes import INSPECTOR, OWN, SERVICE, Route, find
@@ -158,7 +157,7 @@ class Service:
         second, date = self._date
         if second != now // 1:
             try:
-                date = formatdate(now // 1, usegmt=True)
+                date = http_date(now // 1)
             except (ArithmeticError, ValueError, OSError):
                 date = "Thu, 01 Jan 1970 00:00:00 GMT"  # a clock outside of the calendar
             self._date = (now // 1, date)  # one tuple, so that no thread sees half of it

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import threading
+import time
 
 from arr.emulator import Emulator
 
@@ -16,15 +18,23 @@ def median(emulator: Emulator, route: str) -> float:
                              if record["route"] == route)
 
 
-def test_two_thousand_sessions_are_listed_and_read_in_under_five_milliseconds(
+def test_two_thousand_sessions_cost_no_more_than_writing_them_as_json(
         emulator: Emulator, client: Client, clock: Clock) -> None:
     made = [client.create() for _ in range(2000)]
     clock.advance(100)
+    writing = []
     for session_id in made[::50]:
-        assert len(client.call("GET", "/sessions").json()["sessions"]) == 2000
+        document = client.call("GET", "/sessions").json()
+        assert len(document["sessions"]) == 2000
         assert client.status(session_id) == "Ready"
-    assert median(emulator, "get_current_rendering_sessions") < 5
-    assert median(emulator, "get_rendering_session_properties") < 5
+        begin = time.perf_counter()
+        json.dumps(document)
+        writing.append(time.perf_counter() - begin)
+    # Beside a peer in the same run, because how fast a machine is proves nothing. Measured: the
+    # list takes 0.8 to 1.6 times as long as json.dumps does, one session a hundredth.
+    yardstick = statistics.median(writing) * 1000
+    assert median(emulator, "get_current_rendering_sessions") < 4 * yardstick
+    assert median(emulator, "get_rendering_session_properties") < yardstick / 4
 
 
 def test_sixty_four_clients_at_once_are_all_answered(emulator: Emulator, client: Client,

@@ -21,19 +21,21 @@ def test_a_busy_port_is_an_oserror_at_once(emulator: Emulator, client: Client) -
     assert client.call("GET", "/sessions").status == 200
 
 
-def test_stopping_takes_less_than_fifty_milliseconds_and_is_idempotent() -> None:
-    times = []
+def test_stopping_takes_less_time_than_eight_first_calls_and_is_idempotent() -> None:
+    times, calls = [], []
     for _ in range(5):
         emulator = Emulator().start()
+        began = time.perf_counter()
         clients = [Client(emulator) for _ in range(8)]
         assert all(each.call("GET", "/sessions").status == 200 for each in clients)
+        calls.append(time.perf_counter() - began)
         began = time.perf_counter()
         emulator.stop()
         times.append(time.perf_counter() - began)
         emulator.stop()
         for each in clients:
             each.connection.close()
-    assert sorted(times)[2] < 0.05, times
+    assert sorted(times)[2] < sorted(calls)[2], (times, calls)  # a polling stop takes 0.5 s
 
 
 def test_kept_connections_are_closed_and_a_new_server_answers_for_itself() -> None:
