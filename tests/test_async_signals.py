@@ -284,13 +284,13 @@ def test_finalizers_may_call_everything_in_the_middle_of_a_collection(service: S
     alive = any(thread.is_alive() for thread in threads)
     gc.set_threshold(700, 10, 10)
     gc.collect()
-    end = time.monotonic() + 10
-    while len(done) < len(made) * 2 and time.monotonic() < end:
-        threading.Event().wait(0.01)
+    # Four threads, 150 rounds, four objects in each, two operations for each object. Finalizers
+    # may still run, on any thread: on a slow machine for a while.
+    end = time.monotonic() + 20
+    while (len(made), len(done)) != (2400, 4800) and time.monotonic() < end:
+        threading.Event().wait(0.05)
         gc.collect()
     threading.Event().wait(0.2)
-    gc.collect()
-    threading.Event().wait(0.2)
-    say(len(made) > 1000, len(done) == len(made) * 2, alive, len(made), len(done))
+    say(alive, len(made), len(done))
     """, service.url)
-    assert line.startswith("True True False"), line
+    assert line == "False 2400 4800"
