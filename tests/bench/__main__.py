@@ -16,7 +16,7 @@ import sys
 import time
 from typing import Any, Callable, Dict, List, Tuple
 
-from . import counts
+from . import counts, ends, polling, service
 from .peer import Peer
 from .stacks import Arr, AzureSdk, Make, Plain, Stack, Tuned
 
@@ -94,7 +94,9 @@ def main() -> int:
                 rows += [(f"{name}: {key}", value) for key, value in figure.items()]
         show(f"{in_flight} in flight, ratios to plain requests", rows)
     sections: List[Tuple[str, Callable[[bool], List[Tuple[str, object]]]]] = [
-        ("Counts", counts.exact), ("Times, as ratios", counts.ratios)]
+        ("Counts", counts.exact), ("Times, as ratios", counts.ratios),
+        ("Waits", polling.rows), ("The end of the process", lambda quick: ends.rows()),
+        ("The emulator", service.rows)]
     for title, section in sections:
         found = section(options.quick)
         results[title] = dict(found)

@@ -22,10 +22,10 @@ class Peer:
         self.port = int(self._process.stdout.readline())
         self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}"
 
-    def counts(self) -> Dict[str, float]:
-        """Return requests, connections, sts and cpu so far."""
+    def counts(self, line: str = "") -> Dict[str, float]:
+        """Return requests, connections, sts and cpu so far; a line is a command to the server."""
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write("\n")
+        self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
         found: Dict[str, float] = json.loads(self._process.stdout.readline())
         return found

@@ -2,7 +2,7 @@
 
 Run as ``python -m tests.bench.server TOKEN_SECONDS [CERTIFICATE]``. It prints its port, then for
 every line of its input what it has counted so far: requests, connections, requests for a token,
-CPU seconds. The end of the input ends it.
+CPU seconds. The line "ready" ends what waits; the end of the input ends it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ SESSIONS = json.dumps({"sessions": [{
     "sessionSize": "small", "sessionStatus": "Ready"}]}).encode()
 STARTING = json.dumps({"sessionId": "7c0a4f7e-7b1c-44a8-8d4f-0d6f8f3f9a11",
                        "sessionStatus": "Starting"}).encode()
-MODERN = json.dumps({"sessions": [{
+_MODERN = {
     "id": "demo-1", "creationTime": "2021-03-22T10:00:01.5+00:00", "arrInspectorPort": 55010,
     "handshakePort": 49700, "elapsedTimeMinutes": 2, "hostname": "host.example",
-    "maxLeaseTimeMinutes": 240, "size": "Standard", "status": "Ready", "teraflops": 8.1}]}).encode()
+    "maxLeaseTimeMinutes": 240, "size": "Standard", "status": "Ready", "teraflops": 8.1}
+MODERN = json.dumps({"sessions": [_MODERN]}).encode()
+MODERN_STARTING = json.dumps(dict(_MODERN, status="Starting")).encode()
+MODERN_READY = json.dumps(_MODERN).encode()
 
 
 def token(seconds: float) -> bytes:
@@ -71,6 +74,8 @@ class Peer(asyncio.Protocol):
                 self.transport.write(self.replies[b"token"])
             elif path.endswith(b"/properties"):
                 self.transport.write(self.replies[b"starting"])
+            elif b"/sessions/" in path:
+                self.transport.write(self.replies[b"modern session"])
             elif b"api-version" in path:
                 self.transport.write(self.replies[b"modern"])
             else:
@@ -80,7 +85,8 @@ class Peer(asyncio.Protocol):
 async def serve(certificate: Optional[str], token_seconds: float) -> None:
     counts = Counts()
     replies = {b"token": reply(token(token_seconds)), b"sessions": reply(SESSIONS),
-               b"modern": reply(MODERN), b"starting": reply(STARTING)}
+               b"modern": reply(MODERN), b"starting": reply(STARTING),
+               b"modern session": reply(MODERN_STARTING)}
     context = None
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -93,6 +99,8 @@ async def serve(certificate: Optional[str], token_seconds: float) -> None:
         line = await loop.run_in_executor(None, sys.stdin.readline)
         if not line:
             return
+        if line == "ready\n":  # for the pollers of the Azure SDK, which nothing else ends
+            replies[b"modern session"] = reply(MODERN_READY)
         print(json.dumps({"requests": counts.requests, "connections": counts.connections,
                           "sts": counts.sts, "cpu": time.process_time()}), flush=True)
 
