@@ -46,14 +46,14 @@ class Tokens:
     def account_of(self, token: str, now: float) -> str | None:
         """Return the account id of a good token, None for a forged or expired one."""
         good, account_id, expires = self._good
-        if good and key_matches(token, good):
-            return account_id if now < expires else None
-        signed, _, signature = token.rpartition(".")
-        if not key_matches(signature, self._sign(signed)):
-            return None
-        claims = json.loads(base64.b64decode(signed.partition(".")[2]))
-        self._good = token, str(claims["aid"]), claims["exp"]
-        return str(claims["aid"]) if now < claims["exp"] else None
+        if not good or not key_matches(token, good):
+            signed, _, signature = token.rpartition(".")
+            if not key_matches(signature, self._sign(signed)):
+                return None
+            claims = json.loads(base64.b64decode(signed.partition(".")[2]))
+            account_id, expires = str(claims["aid"]), claims["exp"]
+            self._good = token, account_id, expires
+        return account_id if now < expires else None
 
     def _sign(self, signed: str) -> str:
         from hmac import digest as hmac_digest  # slow to import, and not needed to start

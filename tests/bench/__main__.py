@@ -93,9 +93,9 @@ def main() -> int:
             if isinstance(figure, dict):
                 rows += [(f"{name}: {key}", value) for key, value in figure.items()]
         show(f"{in_flight} in flight, ratios to plain requests", rows)
-    sections: List[Tuple[str, Callable[[bool], List[Tuple[str, object]]]]] = [
+    sections: List[Tuple[str, Callable[[bool], counts.Rows]]] = [
         ("Counts", counts.exact), ("Times, as ratios", counts.ratios),
-        ("Waits", polling.rows), ("The end of the process", lambda quick: ends.rows()),
+        ("Waits", polling.rows), ("The end of the process", ends.rows),
         ("The emulator", service.rows)]
     for title, section in sections:
         found = section(options.quick)

@@ -20,7 +20,7 @@ from arr._async import IAsync
 from arr._workers import workers
 from arr.testing import FakeClock
 
-from .peer import Peer
+from .peer import Peer, compiled_environment
 from .stacks import Plain, account, threads_of
 
 Rows = List[Tuple[str, object]]
@@ -202,10 +202,7 @@ def result_to_handler() -> float:
 
 def import_ratio(rounds: int) -> float:
     """Return the time of ``import arr`` to that of ``import requests``, both net of Python."""
-    # Both from compiled files: an installed package has them, and a benchmark must not time the
-    # compiler because somebody's environment keeps Python from writing them.
-    environment = {name: value for name, value in os.environ.items()
-                   if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = compiled_environment()
 
     def seconds(statement: str) -> float:
         begin = time.perf_counter()

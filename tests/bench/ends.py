@@ -6,11 +6,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from typing import List, Tuple
+from typing import Tuple
 
 from arr.emulator import Emulator
 
-Rows = List[Tuple[str, object]]
+from .counts import Rows
 
 # Each program makes its first call, which fetches the token, waits for a line, begins its calls,
 # waits for another line, and ends. What happens after the word "end" is what is measured.
@@ -69,7 +69,7 @@ def _end(program: str, method: str, held: int) -> Tuple[float, str, int]:
     return seconds, ", ".join(f"{count} {line}" for line, count in counted.items()), arrived
 
 
-def rows() -> Rows:
+def rows(quick: bool) -> Rows:
     found: Rows = []
     for name, program, method, held in (
             ("100 GETs in flight (0.3)", _GETS, "GET", 100),

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from types import TracebackType
 from typing import Dict, Optional, Type
 
 ACCOUNT = "0b3c1d52-7a1e-4f5e-9a70-6c2f1f0a1b2c"
+
+
+def compiled_environment() -> Dict[str, str]:
+    """Return an environment for a Python whose start is timed: it may keep compiled files.
+
+    An installed package has them, and a benchmark must not time the compiler because somebody's
+    environment keeps Python from writing them.
+    """
+    return {name: value for name, value in os.environ.items()
+            if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 class Peer:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable, List
 
 from arr import AzureFrontend
 
+from .counts import Rows
 from .peer import Peer
 from .stacks import AzureSdk, account, azure_client
-
-Rows = List[Tuple[str, object]]
 
 
 def _cpu_per_poll(peer: Peer, seconds: float) -> float:

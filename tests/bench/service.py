@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import statistics
 import subprocess
@@ -14,7 +13,8 @@ from typing import List, Optional, Tuple, Type
 
 from arr.emulator import Emulator
 
-Rows = List[Tuple[str, object]]
+from .counts import Rows
+from .peer import compiled_environment
 
 _WAIT = "\nsys.stdin.read()\n"
 EMULATOR = """
@@ -89,8 +89,7 @@ class Server:
     """A server in a process of its own, and the seconds from its start to its first answer."""
 
     def __init__(self, program: str) -> None:
-        environment = {name: value for name, value in os.environ.items()
-                       if name != "PYTHONDONTWRITEBYTECODE"}
+        environment = compiled_environment()
         begin = time.perf_counter()
         self._process = subprocess.Popen([sys.executable, "-c", program], text=True,
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -138,10 +137,10 @@ def starts(rounds: int) -> Tuple[float, float, Optional[float]]:
 def get_rates(rounds: int, block: int = 100) -> Tuple[float, float, float]:
     """Return the emulator's GETs per second, and their ratios to pytest-httpserver and bare."""
     with Server(EMULATOR) as emulator, Server(HTTPSERVER) as httpserver, Server(BARE) as bare:
-        with Emulator() as known:
-            account, key = known.account_id, known.account_key
+        known = Emulator()  # never started: the account is the same in every process
+        account = known.account_id
         granted = json.loads(emulator.client.get(f"/accounts/{account}/token",
-                                                 f"Bearer {account}:{key}"))
+                                                 f"Bearer {account}:{known.account_key}"))
         bearer = f"Bearer {granted['AccessToken']}"
         paths = {emulator: f"/v1/accounts/{account}/sessions", httpserver: "/sessions",
                  bare: "/sessions"}
