@@ -61,7 +61,7 @@ def _end(program: str, method: str, held: int) -> Tuple[float, str, int]:
             hold.release()
         process.stdin.close()
         said = process.stdout.read()
-        process.wait(30)
+        process.wait()  # with a time-out it would look now and then only, see counts.import_ratio
         seconds = time.time() - float(began)
         process.stdout.close()
         arrived = sum(request["method"] == method for request in emulator.requests())
