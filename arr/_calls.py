@@ -103,10 +103,12 @@ class Core:
 
     def call(self, route: Route, owner: Owner, target: Callable[[], str],
              params: Optional[Params], callback: Callback, slot: Optional[Slot] = None,
-             job: Optional[Type[Call]] = None) -> IAsync[Any]:
+             job: Optional[Type[Call]] = None,
+             submit: Optional[Callable[[Job], object]] = None) -> IAsync[Any]:
         """Begin a call and return its operation; what cannot begin comes back completed.
 
         ``target`` returns the id that the call is about, or raises CallFailed for a bad one.
+        ``submit`` takes the job in place of the runner.
         """
         # In a forked child nobody runs what is given to the parent's executor.
         ours = self._generation is workers.generation
@@ -120,7 +122,7 @@ class Core:
             if slot is not None and not slot.take(operation):
                 raise CallFailed(ARRResult.AlreadyExists, "a call of this kind is still running "
                                  "on this session object; wait for its completed event")
-            self.runner.submit(call)
+            (submit or self.runner.submit)(call)
         except CallFailed as failure:
             return refuse(operation, route, failure)
         except BaseException:

@@ -176,9 +176,10 @@ class Poller(Generic[T]):
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _poll(self) -> None:
+    def _poll(self, submit: Optional[Callable[[Job], object]] = None) -> None:
         if not self.wait.is_completed:
-            operation = self._core.call(self._route, self.owner, lambda: self._target, None, None)
+            operation = self._core.call(self._route, self.owner, lambda: self._target, None, None,
+                                        submit=submit)
             operation._enqueue(_Polled(self))
 
     def _set_timer(self, seconds: float) -> None:
@@ -192,7 +193,8 @@ class Poller(Generic[T]):
 
     def _due(self) -> None:
         if self._core.runner is workers:
-            self._poll()
+            # Of polls that are due together few are sent at once, which costs less.
+            self._poll(workers.defer)
         else:
             workers.submit(self._poll)
 

@@ -25,6 +25,7 @@ IDLE_SECONDS = 10.0
 RETRY_SECONDS = 0.1  # until another try, when the system refused a thread
 PAUSE_SECONDS = 0.001  # the timer thread's rest: wakes that come meanwhile are one wake
 MOVING = 8  # workers that took a job since the last look; while there are so many, no more start
+WAKING = 2  # the same for those that are idle: fewer threads that share the interpreter cost less
 
 
 class Runner(Protocol):
@@ -171,6 +172,15 @@ class Workers:
             self._wake_somebody()
             raise
 
+    def defer(self, job: Job) -> None:
+        """Run a job that nobody waits for: by those at work, or whom the timer thread sends."""
+        try:
+            self._jobs.append(job)
+            self._wake_keeper()
+        except BaseException:  # Ctrl-C, as in submit
+            self._wake_keeper()
+            raise
+
     def call_at(self, when: float, action: Job) -> Timer:
         """Run a short action on the timer thread at a monotonic time."""
         timer = Timer(when, action)
@@ -280,7 +290,8 @@ class Workers:
 
         A job that waits needs a thread of its own only if those at work are blocked. Those that
         took a job since the last look are not: they may just lack the processor, and so would a
-        new one. Without this rule a burst of calls would start hundreds of threads.
+        new one. Without this rule a burst of calls would start hundreds of threads. Of the idle
+        few are sent: whoever submits wakes one himself, so what is left here are deferred jobs.
         """
         if not self._jobs:
             return None
@@ -291,10 +302,10 @@ class Workers:
                 moving += 1
             if worker.job is None and worker.wake.is_set():
                 waking += 1  # somebody had parked, and is on the way to a job
-        while len(self._jobs) > waking and moving < MOVING:
+        while len(self._jobs) > waking and moving < (WAKING if self._idle else MOVING):
             moving += 1
             if self._idle:
-                # Somebody parks just now, or Ctrl-C killed the submitter before the wake.
+                # Or somebody parks just now, or Ctrl-C killed the submitter before the wake.
                 waking += 1
                 self._wake_somebody()
             elif not self._start_worker():

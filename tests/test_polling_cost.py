@@ -16,7 +16,7 @@ import pytest
 
 from arr import ARRRenderingSessionStatus, ARRResult, AzureFrontend, IAsync
 from arr._polling import Poller
-from arr._workers import SystemClock
+from arr._workers import SystemClock, workers
 from arr.testing import ManualExecutor
 
 from .hosts_stage import Stage
@@ -98,6 +98,26 @@ def test_a_thousand_waits_share_one_timer_thread_and_cost_at_most_2_kb_each(
         session.dispose()
         assert all(wait.wait(LIMIT) and wait.status == ARRResult.Cancelled for wait in waits)
         assert all(wait.wait(LIMIT) for wait in warm)
+
+
+def test_due_polls_are_deferred_because_nobody_waits_for_them(
+        stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    deferred: List[Any] = []
+    session = stage.session()
+    monkeypatch.setattr(workers, "defer", deferred.append)
+    wait = session.wait_until_ready_async(interval=5)
+    until(lambda: wait.latest)
+    assert not deferred, "the user waits for the first one"
+    until(lambda: wait_is_timed(session))
+    stage.clock.advance(6)
+    assert len(deferred) == 1
+    session.dispose()
+    assert wait.wait(LIMIT)
+
+
+def wait_is_timed(session: Any) -> bool:
+    (poller,) = session._core.waits
+    return poller._next is not None
 
 
 def test_nothing_is_left_of_a_wait_that_has_ended(stage: Stage) -> None:

@@ -378,6 +378,51 @@ def test_no_worker_starts_while_enough_of_them_move(
     assert pool._grow() is None
 
 
+def test_deferred_jobs_are_sent_to_few_idle_workers(pool: Workers) -> None:
+    """The others would only take the interpreter lock from each other."""
+    parked = [_workers.Worker(pool, number) for number in range(6)]
+    pool._all += parked
+    pool._idle += parked
+    pool._jobs.extend([lambda: None] * 100)
+    assert pool._grow() == _workers.PAUSE_SECONDS, "it looks again soon"
+    assert sum(worker.wake.is_set() for worker in parked) == _workers.WAKING
+    for worker in parked[-_workers.WAKING:]:
+        worker.taken += 1  # they are at it: nobody else is needed
+    assert pool._grow() == _workers.PAUSE_SECONDS
+    assert sum(worker.wake.is_set() for worker in parked) == _workers.WAKING
+    for worker in parked[-_workers.WAKING:]:
+        worker.wake.wait(0)
+        worker.job = lambda: None  # and are blocked now
+    assert pool._grow() == _workers.PAUSE_SECONDS
+    assert sum(worker.wake.is_set() for worker in parked) == _workers.WAKING
+
+
+def test_deferred_jobs_do_not_wait_for_workers_that_are_blocked(pool: Workers) -> None:
+    helds = [Held() for _ in range(20)]
+    for held in helds:
+        pool.defer(held)
+    for held in helds:
+        must(held.entered)
+    for held in helds:
+        held.release.set()
+
+
+def test_deferred_job_is_run_although_ctrl_c_struck_before_the_wake(
+        pool: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    wake, struck = pool._wake_keeper, [KeyboardInterrupt()]
+
+    def strike() -> None:
+        if struck:
+            raise struck.pop()
+        wake()
+
+    monkeypatch.setattr(pool, "_wake_keeper", strike)
+    recorder = Recorder()
+    with pytest.raises(KeyboardInterrupt):
+        pool.defer(lambda: recorder(None))
+    recorder.next()
+
+
 def test_main_thread_never_runs_a_job(pool: Workers) -> None:
     main = threading.main_thread().name
     recorder = Recorder()
