@@ -76,7 +76,7 @@ def rows(quick: bool) -> Rows:
             ("a stop call in flight", _BEGIN + _STOP + _END, "DELETE", 1),
             ("a stop call unsent", _BEGIN + _END + _STOP, "DELETE", 0)):
         seconds, said, arrived = _end(program, method, held)
-        found += [(f"seconds to exit, {name}", seconds), ("... its handlers", said)]
+        found += [(f"seconds to exit, {name}", seconds), (f"handlers, {name}", said)]
         if method == "DELETE":
-            found.append(("... stop requests that came", arrived))
+            found.append((f"stop requests that came, {name}", arrived))
     return found
