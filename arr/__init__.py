@@ -6,9 +6,9 @@ manual executor and a fake clock.
 """
 
 from ._account import AzureFrontendAccountInfo, SessionLocation
-from ._async import IAsync
-from ._dispatcher import Dispatcher
-from ._event import Event
+from ._runtime.operation import IAsync
+from ._runtime.dispatcher import Dispatcher
+from ._runtime.events import Event
 from ._frontend import AzureFrontend
 from ._models import (
     CreateRenderingSessionParams,

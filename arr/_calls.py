@@ -14,22 +14,22 @@ from typing import (
 )
 
 from ._account import Account
-from ._async import IAsync
-from ._entries import CppCallback
-from ._event import logger
-from ._exit import at_exit
-from ._flights import Flight, Watch
-from ._gate import Gate
+from ._runtime.operation import IAsync
+from ._runtime._entries import CppCallback
+from ._runtime.events import logger
+from ._runtime.at_exit import at_exit
+from ._http.in_flight import Flight, Watch
+from ._http._gate import Gate
 from ._models import Params, encoded
-from ._replies import (
+from ._http.replies import (
     Reply, advice, clean, correlations, error_text, failure_context, parse_json,
     parse_retry_after, scrub,
 )
 from ._results import ARRResult, CallFailed, RRSessionGeneralContext, result_of_http
 from ._routes import Route
-from ._slots import Slot
-from ._tokens import USER_AGENT, Token, Tokens
-from ._workers import Clock, Job, Runner, workers
+from ._runtime.slots import Slot
+from ._http.tokens import USER_AGENT, Token, Tokens
+from ._runtime.workers import Clock, Job, Runner, workers
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -81,8 +81,8 @@ class Core:
                  clock: Clock) -> None:
         # Here, because importing requests takes long; and no later, because a call that a signal
         # handler makes must not meet a module that is half imported: so as_task's is loaded too.
-        from . import _task  # noqa: F401
-        from ._transport import Transport
+        from ._runtime import future  # noqa: F401
+        from ._http.transport import Transport
 
         self.account = account
         self.base_url = f"{account.service_url}/v1/accounts/{account.id}"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, Union
 
 from . import _routes as routes
 from ._account import Account, AzureFrontendAccountInfo
-from ._async import IAsync
+from ._runtime.operation import IAsync
 from ._calls import Callback, Core, add_callback, refuse, refuse_disposed
-from ._event import discard
+from ._runtime.events import discard
 from ._models import (
     CreateRenderingSessionParams, IngestAssetParams, Params, RRRenderingSessionProperties,
     checked_id,
@@ -20,7 +20,7 @@ from ._results import (
 )
 from ._routes import Route
 from ._session import AzureSession
-from ._workers import Clock, Job, SystemClock
+from ._runtime.workers import Clock, Job, SystemClock
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

@@ -12,7 +12,7 @@ import time
 
 from ._account import HOST
 from ._calls import Call, _Answer
-from ._flights import Flight
+from ._http.in_flight import Flight
 from ._models import RRRenderingSessionProperties, invalid
 from ._results import ARRResult, CallFailed, RRSessionGeneralContext
 

@@ -10,13 +10,13 @@ import os
 from typing import TYPE_CHECKING, Any, Callable, Generic, Optional, Protocol, TypeVar, cast
 
 from . import _routes as routes
-from ._async import IAsync
+from ._runtime.operation import IAsync
 from ._calls import Callback, Core, Owner, add_callback, refuse
-from ._event import Entry, Event, EventBase, must_be
-from ._replies import failure_context
+from ._runtime.events import Entry, Event, EventBase, must_be
+from ._http.replies import failure_context
 from ._results import ARRResult, CallFailed, RRSessionGeneralContext
 from ._routes import Route
-from ._workers import Job, Runner, Timer, workers
+from ._runtime.workers import Job, Runner, Timer, workers
 
 if TYPE_CHECKING:
     from ._models import RRRenderingSessionProperties

@@ -11,13 +11,13 @@ from collections import deque
 from typing import Callable, Deque, Dict, NamedTuple, Optional, Tuple
 
 from . import _routes as routes
-from ._async import IAsync
+from ._runtime.operation import IAsync
 from ._calls import Callback, add_callback, refuse
-from ._event import Event, must_be
+from ._runtime.events import Event, must_be
 from ._frontend import AzureFrontend
 from ._models import UpdateRenderingSessionParams
 from ._results import ARRConnectionStatus, ARRResult, CallFailed, LogLevel, RRException
-from ._workers import workers
+from ._runtime.workers import workers
 
 _LEVELS = {LogLevel.Error: logging.ERROR, LogLevel.Warning: logging.WARNING,
            LogLevel.Information: logging.INFO, LogLevel.Debug: logging.DEBUG}

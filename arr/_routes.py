@@ -14,7 +14,7 @@ from ._models import (
 from ._results import ARRResult
 
 if TYPE_CHECKING:
-    from ._async import IAsync
+    from ._runtime.operation import IAsync
 
 CppArguments = Callable[["IAsync[Any]"], Tuple[object, ...]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
 
 from . import _routes as routes
-from ._async import IAsync
+from ._runtime.operation import IAsync
 from ._calls import Callback, Core, refuse_disposed
 from ._inspector import InspectorCall, inspector_url
 from ._polling import Wait, begin_wait, cancel_waits
@@ -14,8 +14,8 @@ from ._results import (
     ARRRenderingSessionStatus, ARRResult, RRException, RRSessionGeneralContext,
 )
 from ._routes import Route
-from ._slots import Slot
-from ._workers import Job
+from ._runtime.slots import Slot
+from ._runtime.workers import Job
 
 if TYPE_CHECKING:
     from ._frontend import AzureFrontend

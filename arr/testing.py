@@ -11,7 +11,7 @@ import threading
 from concurrent.futures import Executor, Future
 from typing import Any, Callable, Tuple, TypeVar
 
-from ._workers import Job, Timer, TimerHeap
+from ._runtime.workers import Job, Timer, TimerHeap
 
 R = TypeVar("R")
 

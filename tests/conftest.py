@@ -8,9 +8,10 @@ from typing import Iterator
 
 import pytest
 
-from arr import _async, _entries
+from arr._runtime import operation as _async
+from arr._runtime import _entries
 
-from .support import Service, until
+from .support.threads import Service, until
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,8 @@ from typing import Any, Dict, List, Optional
 
 from arr import ARRResult
 
-from .fault_server import Request, Wire, reply
-from .http_support import CASE, CASES, Case, Rig, check_message, key_account, static_account
+from .support.fault_server import Request, Wire, reply
+from .support.rig import CASE, CASES, Case, Rig, check_message, key_account, static_account
 
 TOKEN_ROUTE = "token"
 ROUTES = tuple(case.name for case in CASES) + (TOKEN_ROUTE,)

@@ -18,8 +18,8 @@ from typing import Any, List, Optional
 
 from arr import ARRResult, AzureFrontend, IAsync
 
-from .fault_server import FaultServer, Request, Wire, reply
-from .http_support import CASES, SESSION_ID, good, key_account
+from .support.fault_server import FaultServer, Request, Wire, reply
+from .support.rig import CASES, SESSION_ID, good, key_account
 
 PLACES = 64
 FEEDERS = 8

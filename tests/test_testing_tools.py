@@ -11,7 +11,7 @@ import pytest
 import arr.testing
 from arr.testing import FakeClock, ManualExecutor
 
-from .support import LIMIT, on_thread, together
+from .support.threads import LIMIT, on_thread, together
 
 
 def test_docstring_examples_run_as_printed() -> None:

@@ -18,8 +18,8 @@ from typing import List, Set, Tuple
 
 import pytest
 
-from .displays import missing
-from .support import ROOT
+from .support.displays import missing
+from .support.threads import ROOT
 
 CASES = ROOT / "tests" / "typing"
 LIMIT = 120.0  # seconds; a checker without a cache reads the whole standard library

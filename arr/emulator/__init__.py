@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, BinaryIO, Union
 from ._clock import Clock, SystemClock
 from ._emulator import (DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, DEFAULT_ALLOWED_HOSTS,
                         Emulator)
-from ._faults import Fault, Hold
+from ._service.faults import Fault, Hold
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from ._archive import Archive
+    from ._ingestion.archive import Archive
 
 __all__ = [
     "Clock",
@@ -38,6 +38,6 @@ def read_archive(source: Union[str, PathLike[str], bytes, BinaryIO]) -> Archive:
 
     A ValueError says what is wrong with it. ``arr/emulator/_archive.py`` documents the format.
     """
-    from ._archive import Archive  # late: a service that ingests nothing needs no zipfile
+    from ._ingestion.archive import Archive  # late: a service that ingests nothing needs no zipfile
 
     return Archive(source)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Sequence
 
 from ._arguments import flag, number, whole
 from ._clock import Clock, SystemClock
-from ._faults import Fault, Hold
-from ._guard import is_loopback
-from ._ingestions import Ingest, IngestionPool, default_ingest
-from ._server import Server
-from ._service import Service
-from ._state import Account, Capacity, State
-from ._sts import Tokens
+from ._service.faults import Fault, Hold
+from ._http.guard import is_loopback
+from ._service.ingestions import Ingest, IngestionPool, default_ingest
+from ._http.server import Server
+from ._service.service import Service
+from ._service.state import Account, Capacity, State
+from ._service.tokens import Tokens
 
 if TYPE_CHECKING:
     from pathlib import Path

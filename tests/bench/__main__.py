@@ -16,7 +16,10 @@ import sys
 import time
 from typing import Any, Callable, Dict, List, Tuple
 
-from . import counts, ends, polling, service
+from . import counts
+from . import ends
+from . import polling
+from . import service
 from .peer import Peer
 from .stacks import Arr, AzureSdk, Make, Plain, Stack, Tuned
 

@@ -16,8 +16,8 @@ from concurrent.futures import Future
 from typing import Any, Callable, List, Tuple
 
 from arr import AzureFrontend, RRSessionGeneralContext, ARRResult
-from arr._async import IAsync
-from arr._workers import workers
+from arr._runtime.operation import IAsync
+from arr._runtime.workers import workers
 from arr.testing import FakeClock
 
 from .peer import Peer, compiled_environment

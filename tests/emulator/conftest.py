@@ -8,8 +8,8 @@ import pytest
 
 from arr.emulator import Emulator
 
-from .browser_support import Browser
-from .support import Client, Clock, good_ingest
+from ..support.browser import Browser
+from ..support.emulator import Client, Clock, good_ingest
 
 
 @pytest.fixture

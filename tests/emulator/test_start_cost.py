@@ -8,9 +8,9 @@ from email.utils import formatdate
 
 import pytest
 
-from arr.emulator._http import http_date
+from arr.emulator._http.messages import http_date
 
-from .support import LIMIT
+from ..support.emulator import LIMIT
 
 _START = """
 import socket, sys

@@ -13,7 +13,7 @@ from arr import (
     RemoteManager, RRRenderingSessionProperties, RRSessionGeneralContext, SessionLocation,
     UpdateRenderingSessionParams,
 )
-from arr._task import AsyncTask
+from arr._runtime.future import AsyncTask
 from arr.unity import ARRServiceUnity
 
 if TYPE_CHECKING:

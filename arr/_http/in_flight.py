@@ -1,0 +1,164 @@
+"""What is in flight: one deadline per operation, and a way to cut it off from another thread.
+
+A server that drips bytes never trips a read time-out. So every call in flight registers the socket
+that it uses, and the timer thread (or the end of the process) shuts that socket down, which wakes
+the worker with an error at once.
+"""
+
+from __future__ import annotations
+
+import _thread
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional
+
+from .._results import ARRResult, CallFailed
+from .._runtime.workers import Clock, Timer
+
+if TYPE_CHECKING:
+    from socket import socket
+
+
+class Flight:
+    """One operation's time on the wire: token, tries, headers and body together.
+
+    Touched by the worker that flies it and by whoever cuts it; the lock is held for single system
+    calls that do not block, and no caller of the API takes it.
+    """
+
+    __slots__ = ("deadline", "owner", "launched", "abandoned", "tries", "sent", "written", "unsure",
+                 "correlation", "_lock", "_reason", "_socket", "_turn")
+
+    def __init__(self, deadline: float, owner: Any = None) -> None:
+        self.deadline = deadline
+        self.owner = owner
+        self.launched = False  # True once its own request may have left
+        self.abandoned = False  # True once its operation was completed by somebody else
+        self.tries = 0  # those that failed so far
+        self.sent = 0  # the number of its request, in the order of sending
+        self.written = False  # True once the request on the wire now has left as a whole
+        self.unsure = False  # True once its own request may have been carried out, without a reply
+        self.correlation = ""
+        self._lock = threading.Lock()
+        self._reason: Optional[ARRResult] = None
+        self._socket: Optional[socket] = None
+        self._turn: Optional[Any] = None
+
+    def check(self) -> None:
+        """Raise CallFailed if the flight has been cut."""
+        if self._reason is not None:
+            raise CallFailed(self._reason, _REASONS[self._reason])
+
+    def launch(self) -> None:
+        """Note that the request is about to leave, unless the flight has been cut before."""
+        with self._lock:
+            self.check()
+            self.launched = True
+
+    def use(self, sock: Optional[socket]) -> None:
+        """Name the socket that cutting must shut down; None once it belongs to nobody."""
+        with self._lock:
+            self._socket = sock
+            if sock is not None and self._reason is not None:
+                _shut(sock)
+
+    def wait(self, register: Callable[[Any], None]) -> None:
+        """Block until the lock given to ``register`` is released, or the flight is cut."""
+        turn = _thread.allocate_lock()
+        turn.acquire()
+        with self._lock:
+            self.check()
+            self._turn = turn
+        register(turn)
+        turn.acquire()
+        with self._lock:
+            self._turn = None
+        self.check()
+
+    def cut(self, reason: ARRResult, unless_launched: bool = False) -> bool:
+        """End the flight with this result; False if it was too late for that."""
+        with self._lock:
+            if self._reason is not None or (unless_launched and self.launched):
+                return False
+            self._reason = reason
+            if self._socket is not None:
+                _shut(self._socket)
+            if self._turn is not None:
+                release(self._turn)
+            return True
+
+
+_REASONS = {
+    ARRResult.Timeout: "no complete reply within the time limit; the server or the network is "
+                       "too slow, or the timeout of AzureFrontend is too short",
+    ARRResult.Cancelled: "given up because the process ends",
+}
+
+
+def release(turn: Any) -> None:
+    """Release a waiting lock, which somebody else may have released first."""
+    try:
+        turn.release()
+    except RuntimeError:
+        pass
+
+
+def _shut(sock: socket) -> None:
+    from socket import SHUT_RDWR, socket as plain_socket
+
+    try:
+        # Not sock.shutdown: that of an SSLSocket also drops the TLS object under the reader.
+        plain_socket.shutdown(sock, SHUT_RDWR)
+    except OSError:
+        pass  # not connected any more, which is what we wanted
+
+
+class Watch:
+    """All flights of one frontend, and one timer for the earliest deadline among them.
+
+    A later flight has a later deadline, so a new flight needs no new timer while one is armed:
+    under load the timer thread wakes once per deadline, not once per call.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._flights: Dict[Flight, None] = {}
+        self._timer: Optional[Timer] = None
+
+    def add(self, flight: Flight) -> None:
+        with self._lock:
+            self._flights[flight] = None
+            if self._timer is None or self._timer.when > flight.deadline:
+                self._arm(flight.deadline)
+
+    def remove(self, flight: Flight) -> None:
+        with self._lock:
+            self._flights.pop(flight, None)
+
+    def current(self) -> list[Flight]:
+        with self._lock:
+            return list(self._flights)
+
+    def _arm(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        reference = weakref.ref(self)  # a timer must not keep a disposed frontend alive
+
+        def sweep() -> None:
+            watch = reference()
+            if watch is not None:
+                watch._sweep()
+
+        self._timer = self._clock.call_at(when, sweep)
+
+    def _sweep(self) -> None:
+        now = self._clock.monotonic()
+        with self._lock:
+            self._timer = None
+            late = [flight for flight in self._flights if flight.deadline <= now]
+            coming = [flight.deadline for flight in self._flights if flight.deadline > now]
+            if coming:
+                self._arm(min(coming))
+        for flight in late:
+            flight.cut(ARRResult.Timeout)

@@ -1,0 +1,1 @@
+"""Threads, events and operations: knows results, but no calls and no HTTP."""

@@ -1,0 +1,72 @@
+"""The future of an operation; a file of its own, imported when somebody asks for the first one."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, TimeoutError as FutureTimeoutError
+from typing import TYPE_CHECKING, Any, Callable, Generator, Optional, TypeVar
+
+from ._entries import Await, tasks
+from .events import Entry, guarded
+from .._results import ARRResult, RRSessionException
+
+if TYPE_CHECKING:
+    from .operation import IAsync
+
+T = TypeVar("T")
+
+
+class AsyncTask(Future[T], Entry):
+    """The future of an operation: RUNNING from birth, so it cannot be cancelled; awaitable.
+
+    It stands itself in the operation's queue, as one more entry.
+    """
+
+    def __init__(self, operation: IAsync[T]) -> None:
+        super().__init__()
+        self.set_running_or_notify_cancel()
+        self._operation: Optional[IAsync[T]] = operation
+
+    def deliver(self, *operation: object) -> None:
+        """Take the outcome over; for the operation's drain only, so for one thread at a time."""
+        done = self._operation
+        if done is None:
+            return
+        context, value, _ = done._settled()
+        # First the outcome, then the dictionary: as_task looks at both in this order, twice.
+        done._outcome = (context, value, self)
+        tasks.pop(done, None)
+        if context.result == ARRResult.Success:
+            guarded(self.set_result, value)
+        else:
+            guarded(self.set_exception, RRSessionException(context))
+        self._operation = None  # it refers to us, and would live until the garbage is collected
+
+    def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
+        """Call ``fn`` with this future once it is settled; a failing one is logged."""
+        # The base class lets SystemExit through, and with it skips the callbacks after that one.
+        super().add_done_callback(lambda task: guarded(fn, task))
+
+    def exception(self, timeout: Optional[float] = None) -> Optional[BaseException]:
+        """Return the error or None; TimeoutError (the builtin) after ``timeout`` seconds."""
+        try:
+            error = super().exception(timeout)
+        except FutureTimeoutError:
+            raise TimeoutError(f"the operation has not completed within {timeout} s") from None
+        # A new one for each reader: a shared one would collect their tracebacks.
+        return RRSessionException(error.context) if isinstance(error, RRSessionException) else error
+
+    def result(self, timeout: Optional[float] = None) -> T:
+        """Return the value; TimeoutError (the builtin) after ``timeout`` seconds."""
+        error = self.exception(timeout)
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # else the traceback would refer to itself
+        return super().result(0)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        operation = self._operation
+        if operation is not None and not self.done():
+            yield from Await.suspend(operation)
+        return self.result(0)

@@ -1,0 +1,359 @@
+"""Worker threads: one process-wide set of daemon threads, and a timer thread.
+
+``submit`` may be called by any thread at any instant, from a signal handler or a finalizer too,
+so it takes no lock: it appends to a deque and wakes somebody, both single steps. It starts no
+thread either (``Thread.start`` takes a lock of its own): the timer thread does, one at a time, so
+that a burst of jobs ends with as many threads as there are jobs that block, and few more.
+"""
+
+from __future__ import annotations
+
+import _thread
+import heapq
+import itertools
+import os
+import threading
+import time
+from collections import deque
+from typing import Callable, Deque, Dict, List, Optional, Protocol, Tuple
+
+from .events import discard, guarded
+
+Job = Callable[[], object]
+
+IDLE_SECONDS = 10.0
+RETRY_SECONDS = 0.1  # until another try, when the system refused a thread
+PAUSE_SECONDS = 0.001  # the timer thread's rest: wakes that come meanwhile are one wake
+MOVING = 8  # workers that took a job since the last look; while there are so many, no more start
+WAKING = 2  # the same for those that are idle: fewer threads that share the interpreter cost less
+
+
+class Runner(Protocol):
+    """Where jobs run."""
+
+    def submit(self, job: Job) -> None:
+        """Have a job run soon on another thread; never blocks, never raises."""
+
+
+class Timer:
+    """An action that is due at a time; ``cancel`` drops it."""
+
+    __slots__ = ("when", "_action")
+
+    def __init__(self, when: float, action: Job) -> None:
+        self.when = when
+        self._action: Optional[Job] = action
+
+    def cancel(self) -> None:
+        self._action = None
+
+    def fire(self) -> None:
+        action, self._action = self._action, None
+        if action is not None:
+            guarded(action)
+
+
+class Clock(Protocol):
+    """The time, and actions at a time; tests put a clock of their own in its place."""
+
+    def time(self) -> float:
+        """Return the seconds since the epoch."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+
+    def call_at(self, when: float, action: Job) -> Timer:
+        """Run an action at a monotonic time; it must be short and must not block."""
+
+
+class TimerHeap:
+    """Timers in the order in which they are due; not shared between threads."""
+
+    def __init__(self) -> None:
+        self._heap: List[Tuple[float, int, Timer]] = []
+        self._count = itertools.count()
+
+    def add(self, timer: Timer) -> None:
+        heapq.heappush(self._heap, (timer.when, next(self._count), timer))
+
+    def next_due(self) -> Optional[float]:
+        return self._heap[0][0] if self._heap else None
+
+    def pop_due(self, now: float) -> Optional[Timer]:
+        if self._heap and self._heap[0][0] <= now:
+            return heapq.heappop(self._heap)[2]
+        return None
+
+
+class Wake:
+    """A wake-up for one thread: ``set`` at any instant from anywhere, ``wait`` by the one thread.
+
+    Not a SimpleQueue: the one of Python 3.9 waits for ever when its time-out ends at the wrong
+    moment, and not an Event: its lock may be held by the very thread that a signal handler struck.
+    """
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = _thread.allocate_lock()
+        self._lock.acquire()
+
+    def set(self) -> None:
+        try:
+            self._lock.release()
+        except RuntimeError:
+            pass  # it is set already: two wakes are one
+
+    def is_set(self) -> bool:
+        return not self._lock.locked()
+
+    def wait(self, timeout: Optional[float]) -> bool:
+        """Wait until it is set, and clear it; False after ``timeout`` seconds."""
+        if timeout is None:
+            return self._lock.acquire()
+        return self._lock.acquire(True, min(max(timeout, 0.0), threading.TIMEOUT_MAX))
+
+
+class Worker(threading.Thread):
+    def __init__(self, pool: Workers, number: int) -> None:
+        super().__init__(name=f"arr-worker-{number}", daemon=True)
+        self.pool = pool
+        self.job: Optional[Job] = None
+        self.taken = 0  # jobs so far; the timer thread notes in ``seen`` what it saw last
+        self.seen = 0
+        self.wake = Wake()
+
+    def run(self) -> None:
+        from contextvars import Context
+
+        while self.job is not None or self.pool._next_job(self):
+            job = self.job
+            self.taken += 1
+            if job is not None:
+                # Each in a context of its own: what one handler does to a context variable is
+                # no business of the next one that happens to run here.
+                guarded(Context().run, job)
+            # A thread that is parked must not keep the last job, nor what hangs on it, alive.
+            self.job = job = None
+
+
+class Workers:
+    """Daemon threads that run jobs: an idle one if there is one, else a new one."""
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        """Begin anew, as a forked child must: none of the parent's threads came along."""
+        self.closing = False
+        self.parked = Wake()  # news for the exit hook
+        self.generation: object = object()
+        self._jobs: Deque[Job] = deque()
+        self._idle: List[Worker] = []
+        self._all: List[Worker] = []
+        self._numbers = itertools.count(1)
+        self._keeper_wake = Wake()
+        self._new_timers: Deque[Timer] = deque()
+        self._keeper: Optional[threading.Thread] = None
+        self._keeper_lock = threading.Lock()
+
+    # -- called by anybody -------------------------------------------------------------------
+
+    def submit(self, job: Job) -> None:
+        """Run a job on a worker; never blocks, never raises."""
+        try:
+            # First the job, then the look for somebody idle. A worker does it the other way round
+            # in _next_job, so one of the two always sees the other.
+            self._jobs.append(job)
+            self._wake_somebody()
+        except BaseException:
+            # Ctrl-C may have struck between the two. Nobody would look at the job before the
+            # next one comes, and the slot of its operation would be taken until then.
+            self._wake_somebody()
+            raise
+
+    def defer(self, job: Job) -> None:
+        """Run a job that nobody waits for: by those at work, or whom the timer thread sends."""
+        try:
+            self._jobs.append(job)
+            self._wake_keeper()
+        except BaseException:  # Ctrl-C, as in submit
+            self._wake_keeper()
+            raise
+
+    def call_at(self, when: float, action: Job) -> Timer:
+        """Run a short action on the timer thread at a monotonic time."""
+        timer = Timer(when, action)
+        try:
+            self._new_timers.append(timer)
+            self._wake_keeper()
+        except BaseException:  # Ctrl-C, as in submit
+            self._wake_keeper()
+            raise
+        return timer
+
+    def _wake_somebody(self) -> None:
+        """Have somebody look at the jobs; once too often does no harm."""
+        try:
+            worker = self._idle.pop()
+        except IndexError:
+            # Nobody is idle: the timer thread starts a worker, unless a busy one comes first.
+            self._wake_keeper()
+        else:
+            worker.wake.set()
+
+    # -- workers -----------------------------------------------------------------------------
+
+    def _next_job(self, worker: Worker) -> bool:
+        """Fill ``worker.job`` with the next job, parking until there is one; False to leave."""
+        while True:
+            try:
+                worker.job = self._jobs.popleft()
+                return True
+            except IndexError:
+                pass
+            self._idle.append(worker)
+            # A job may have come between the two lines above, whose submitter saw nobody idle. The
+            # timer thread would find it too, but a millisecond later.
+            if self._jobs:
+                if discard(self._idle, worker):
+                    continue
+            if self.closing:
+                self.parked.set()
+            if worker.wake.wait(IDLE_SECONDS):
+                # A late wake, see below, may find us parked a second time.
+                discard(self._idle, worker)
+            elif discard(self._idle, worker) and self._may_leave(worker):
+                return False
+            # Not among the idle: somebody took us and will wake us, or was killed by Ctrl-C before
+            # he could. Looking again is right in both cases.
+
+    def _may_leave(self, worker: Worker) -> bool:
+        # One always stays parked: some Pythons start no thread any more once the main thread
+        # ended, and the busy ones may be blocked for ever. Of two that leave at once, both see
+        # nobody parked, and both stay.
+        if not self._idle:
+            return False
+        self._all.remove(worker)
+        return True
+
+    # -- the timer thread ----------------------------------------------------------------------
+
+    def _wake_keeper(self) -> None:
+        self._keeper_wake.set()
+        if self._keeper is None:
+            try:
+                # A bare thread, because Thread.start takes a lock that the thread which we
+                # interrupted, as a signal handler, may be holding.
+                _thread.start_new_thread(self._start_keeper, ())
+            except (RuntimeError, MemoryError):
+                pass  # no thread to be had: a free worker takes the job, or the next call retries
+
+    def _start_keeper(self) -> None:
+        if not self._keeper_lock.acquire(blocking=False):
+            return  # another one is at it
+        try:
+            while self._keeper is None:
+                keeper = threading.Thread(target=self._keep, name="arr-timer", daemon=True)
+                try:
+                    keeper.start()
+                    self._keeper = keeper
+                except (RuntimeError, MemoryError):
+                    time.sleep(RETRY_SECONDS)
+        finally:
+            self._keeper_lock.release()
+
+    def _keep(self) -> None:
+        """Start workers and fire timers, for ever; user code never runs here."""
+        timers = TimerHeap()
+        look_again: Optional[float] = None
+        while True:
+            due = timers.next_due()
+            timeout = None if due is None else max(0.0, due - time.monotonic())
+            if look_again is not None:
+                timeout = look_again if timeout is None else min(timeout, look_again)
+            self._keeper_wake.wait(timeout)
+            while self._new_timers:
+                timers.add(self._new_timers.popleft())
+            now = time.monotonic()
+            timer = timers.pop_due(now)
+            while timer is not None:
+                timer.fire()
+                timer = timers.pop_due(now)
+            look_again = self._grow()
+            # Callers that find nobody idle wake us for every job. Resting lets many such wakes
+            # become one, and gives the busy workers time to take the job themselves.
+            time.sleep(PAUSE_SECONDS)
+
+    def _grow(self) -> Optional[float]:
+        """Start workers for jobs that wait; return the seconds to the next look, None for never.
+
+        A job that waits needs a thread of its own only if those at work are blocked. Those that
+        took a job since the last look are not: they may just lack the processor, and so would a
+        new one. Without this rule a burst of calls would start hundreds of threads. Of the idle
+        few are sent: whoever submits wakes one himself, so what is left here are deferred jobs.
+        """
+        if not self._jobs:
+            return None
+        moving = waking = 0
+        for worker in self._all.copy():
+            if worker.seen != worker.taken:
+                worker.seen = worker.taken
+                moving += 1
+            if worker.job is None and worker.wake.is_set():
+                waking += 1  # somebody had parked, and is on the way to a job
+        while len(self._jobs) > waking and moving < (WAKING if self._idle else MOVING):
+            moving += 1
+            if self._idle:
+                # Or somebody parks just now, or Ctrl-C killed the submitter before the wake.
+                waking += 1
+                self._wake_somebody()
+            elif not self._start_worker():
+                return RETRY_SECONDS
+        return PAUSE_SECONDS if self._jobs else None
+
+    def _start_worker(self) -> bool:
+        """Start a worker with the first job that waits; False if the system refused a thread."""
+        worker = Worker(self, next(self._numbers))
+        # Before the job leaves the queue: the exit hook must see it here or there.
+        self._all.append(worker)
+        try:
+            worker.job = self._jobs.popleft()
+        except IndexError:  # somebody who had become free was quicker
+            self._all.remove(worker)
+            return True
+        try:
+            worker.start()
+        except (RuntimeError, MemoryError):
+            self._jobs.appendleft(worker.job)
+            # Somebody who became free while we held the job saw an empty queue, and parked: the
+            # next look, which comes soon, wakes him.
+            self._all.remove(worker)
+            return False
+        return True
+
+    # -- for the end of the process -------------------------------------------------------------
+
+    def _busy(self) -> Dict[Worker, Optional[Job]]:
+        idle = self._idle.copy()
+        return {worker: worker.job for worker in self._all.copy() if worker not in idle}
+
+
+workers = Workers()
+
+
+class SystemClock:
+    """The real time."""
+
+    def time(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def call_at(self, when: float, action: Job) -> Timer:
+        return workers.call_at(when, action)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=workers._reset)

@@ -1,0 +1,1 @@
+"""Models: read from a container, checked, written to another one as an archive."""

@@ -1,0 +1,32 @@
+"""Containers: where models are read from and archives are written to.
+
+A container is a directory below the emulator's container root (``file://`` URL) or an Azure Blob
+container (SAS URL). Names in a container have forward slashes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional, Sequence
+
+from ..refusals import IngestionError
+from .base import CONTROL, Container
+from .directory import DirectoryContainer
+
+
+def open_container(url: str, field: str, *, container_root: Optional[Path],
+                   allowed_hosts: Sequence[str]) -> Container:
+    """Return the container of a URL; ``field`` names the request's field in the reasons."""
+    if not isinstance(url, str) or not url:
+        raise IngestionError(f"{field} is empty: give the URL of a container.")
+    if CONTROL.search(url) or " " in url:
+        raise IngestionError(f"{field} holds white space or control characters.")
+    scheme = url.partition(":")[0].lower()
+    if scheme == "file":
+        return DirectoryContainer(url, field, container_root)
+    if scheme in ("http", "https"):
+        from .blob import BlobContainer  # requests is loaded only where blobs are used
+        return BlobContainer(url, field, allowed_hosts)
+    raise IngestionError(
+        f"{field} must be a file:// URL of a directory or the https:// SAS URL of a blob "
+        "container.")

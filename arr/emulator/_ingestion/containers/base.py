@@ -1,0 +1,60 @@
+"""What every kind of container shares: its shape, the check of names, one refusal."""
+
+from __future__ import annotations
+
+import re
+from typing import BinaryIO, Iterator, List, Protocol
+
+from ..refusals import IngestionError, shown, size_text
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+_MAX_NAME = 1024
+
+
+class Container(Protocol):
+    """What the pipeline asks of a container; every failure is an IngestionError."""
+
+    def names(self, limit: int) -> List[str]:
+        """Return the first names in the container, at most ``limit``."""
+
+    def chunks(self, name: str, limit: int) -> Iterator[bytes]:
+        """Yield the bytes of a file; MissingFile without one, refused above ``limit`` bytes."""
+
+    def write(self, name: str, source: BinaryIO, size: int) -> None:
+        """Write a file as a whole: readers see the old one or the new one, never a part."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+def check_name(name: object, field: str) -> str:
+    """Return the name of a file in a container, or refuse what could lead anywhere else."""
+    if not isinstance(name, str) or not name:
+        raise IngestionError(f"{field} is empty: give the path of a file in the container.")
+    reason = None
+    if len(name) > _MAX_NAME:
+        reason = f"is longer than {_MAX_NAME} characters"
+    elif CONTROL.search(name):
+        reason = "holds control characters"
+    elif "\\" in name:
+        reason = "holds a backslash: write folders with forward slashes"
+    elif name.startswith("/") or _DRIVE.match(name):
+        reason = "is absolute: write it relative to the container"
+    elif any(part in ("", ".", "..") for part in name.split("/")):
+        reason = 'has an empty part or the part "." or ".."'
+    else:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            reason = "is not valid Unicode"
+    if reason:
+        raise IngestionError(f"{field} {shown(name)} {reason}.")
+    return name
+
+
+def too_large(name: str, size: int, limit: int) -> IngestionError:
+    """Return the error of a file above the limit."""
+    return IngestionError(
+        f"The file {shown(name)} is too large: it has {size_text(size)}, and {size_text(limit)} "
+        "may still be read for this model.")

@@ -1,0 +1,88 @@
+"""Binary glTF: takes a GLB file of version 1 or 2 apart into its JSON text and its buffer."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple, Optional
+
+from ..refusals import IngestionError, shown, size_text
+from ..strict_json import MAX_JSON_BYTES
+from ..spool import Span, Spool
+
+MAGIC = b"glTF"
+_JSON = 0x4E4F534A
+_BIN = 0x004E4942
+
+
+class Glb(NamedTuple):
+    """The parts of a GLB file; without a buffer, ``buffer`` is None."""
+
+    version: int
+    json: Span
+    buffer: Optional[Span]
+
+
+def split_glb(spool: Spool, file: Span, name: str) -> Glb:
+    """Return the parts of a GLB file, every length checked against the file's."""
+    head = spool.read(file.part(0, min(20, file.size)))
+    if len(head) < 20:
+        raise IngestionError(f"{shown(name)} is truncated: a GLB file has at least 20 bytes.")
+    version, length = struct.unpack_from("<II", head, 4)
+    if version not in (1, 2):
+        raise IngestionError(
+            f"{shown(name)} is a GLB file of version {version}; versions 1 and 2 are supported.")
+    if length > file.size:
+        raise IngestionError(
+            f"{shown(name)} is truncated: its header says {size_text(length)}, but the file has "
+            f"{size_text(file.size)}.")
+    if length < 20:
+        raise IngestionError(f"{shown(name)} has a header that says {length} bytes in all.")
+    return (_split_1 if version == 1 else _split_2)(spool, file.part(0, length), name)
+
+
+def _split_1(spool: Spool, file: Span, name: str) -> Glb:
+    length, kind = struct.unpack("<II", spool.read(file.part(12, 8)))
+    if kind != 0:
+        raise IngestionError(f"{shown(name)} has content of kind {kind}; JSON is kind 0.")
+    text = _checked(file, 20, length, name, "JSON")
+    start = 20 + length
+    return Glb(1, text, file.part(start, file.size - start))
+
+
+def _split_2(spool: Spool, file: Span, name: str) -> Glb:
+    text: Optional[Span] = None
+    buffer: Optional[Span] = None
+    offset = 12
+    while offset < file.size:
+        if file.size - offset < 8:
+            raise IngestionError(f"{shown(name)} is truncated inside a chunk header.")
+        length, kind = struct.unpack("<II", spool.read(file.part(offset, 8)))
+        chunk = _checked(file, offset + 8, length, name, "JSON" if text is None else "binary")
+        if text is None:
+            if kind != _JSON:
+                raise IngestionError(f"{shown(name)} does not begin with a JSON chunk.")
+            text = chunk
+        elif kind == _BIN and buffer is None:
+            buffer = chunk
+        offset += 8 + length
+        # The two chunks come first; what follows is for extensions and is not looked at. It is
+        # not walked either: chunks of no length could be millions.
+        if text is not None and buffer is not None:
+            break
+        if kind not in (_JSON, _BIN):
+            break
+    if text is None:
+        raise IngestionError(f"{shown(name)} has no JSON chunk.")
+    return Glb(2, text, buffer)
+
+
+def _checked(file: Span, offset: int, length: int, name: str, what: str) -> Span:
+    if length > file.size - offset:
+        raise IngestionError(
+            f"{shown(name)} is truncated: its {what} chunk says {size_text(length)}, but "
+            f"{size_text(file.size - offset)} follow.")
+    if what == "JSON" and length > MAX_JSON_BYTES:
+        raise IngestionError(
+            f"{shown(name)} has {size_text(length)} of JSON; {size_text(MAX_JSON_BYTES)} is the "
+            "limit.")
+    return file.part(offset, length)

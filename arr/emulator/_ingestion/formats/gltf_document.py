@@ -1,0 +1,182 @@
+"""A parsed glTF file: its version, its tables and the references between them, all checked.
+
+glTF 1.0 keeps dictionaries keyed by id where 2.0 keeps lists keyed by position. Here both are
+tables, dictionaries from key to object, so that everything above reads them alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
+
+from ..refusals import IngestionError, shown
+from ..strict_json import Fields
+
+Key = Union[int, str]
+
+_SUPPORTED = ("KHR_mesh_quantization", "KHR_texture_transform", "KHR_lights_punctual",
+              "KHR_binary_glTF", "KHR_techniques_webgl", "KHR_xmp", "KHR_xmp_json_ld")
+_HINTS = {
+    "KHR_draco_mesh_compression": "Draco compression: export the model without it",
+    "EXT_meshopt_compression": "meshopt compression: export the model without it",
+    "KHR_meshopt_compression": "meshopt compression: export the model without it",
+    "KHR_texture_basisu": "Basis Universal textures: export them as PNG or JPEG",
+    "EXT_texture_webp": "WebP textures: export them as PNG or JPEG",
+    "WEB3D_quantized_attributes": "quantized attributes: export the model without them",
+    "Open3DGC-compression": "Open3DGC compression: export the model without it",
+}
+# In glTF 1.0 nothing marks an extension as required; these change where the geometry lies.
+_REQUIRED_IN_1 = ("WEB3D_quantized_attributes", "Open3DGC-compression")
+
+# Table, path inside its objects ([] every item, {} every value), table that it refers to.
+_REFERENCES_2 = (
+    ("accessors", "bufferView", "bufferViews"),
+    ("accessors", "sparse.indices.bufferView", "bufferViews"),
+    ("accessors", "sparse.values.bufferView", "bufferViews"),
+    ("animations", "channels[].target.node", "nodes"),
+    ("animations", "samplers[].input", "accessors"),
+    ("animations", "samplers[].output", "accessors"),
+    ("bufferViews", "buffer", "buffers"),
+    ("images", "bufferView", "bufferViews"),
+    ("materials", "emissiveTexture.index", "textures"),
+    ("materials", "normalTexture.index", "textures"),
+    ("materials", "occlusionTexture.index", "textures"),
+    ("materials", "pbrMetallicRoughness.baseColorTexture.index", "textures"),
+    ("materials", "pbrMetallicRoughness.metallicRoughnessTexture.index", "textures"),
+    ("meshes", "primitives[].attributes{}", "accessors"),
+    ("meshes", "primitives[].indices", "accessors"),
+    ("meshes", "primitives[].material", "materials"),
+    ("meshes", "primitives[].targets[]{}", "accessors"),
+    ("nodes", "camera", "cameras"),
+    ("nodes", "children[]", "nodes"),
+    ("nodes", "mesh", "meshes"),
+    ("nodes", "skin", "skins"),
+    ("scenes", "nodes[]", "nodes"),
+    ("skins", "inverseBindMatrices", "accessors"),
+    ("skins", "joints[]", "nodes"),
+    ("skins", "skeleton", "nodes"),
+    ("textures", "sampler", "samplers"),
+    ("textures", "source", "images"),
+)
+_REFERENCES_1 = (
+    ("accessors", "bufferView", "bufferViews"),
+    ("bufferViews", "buffer", "buffers"),
+    ("images", "extensions.KHR_binary_glTF.bufferView", "bufferViews"),
+    ("materials", "technique", "techniques"),
+    ("meshes", "primitives[].attributes{}", "accessors"),
+    ("meshes", "primitives[].indices", "accessors"),
+    ("meshes", "primitives[].material", "materials"),
+    ("nodes", "camera", "cameras"),
+    ("nodes", "children[]", "nodes"),
+    ("nodes", "meshes[]", "meshes"),
+    ("nodes", "skin", "skins"),
+    ("programs", "fragmentShader", "shaders"),
+    ("programs", "vertexShader", "shaders"),
+    ("scenes", "nodes[]", "nodes"),
+    ("shaders", "extensions.KHR_binary_glTF.bufferView", "bufferViews"),
+    ("skins", "inverseBindMatrices", "accessors"),
+    ("techniques", "program", "programs"),
+    ("textures", "sampler", "samplers"),
+    ("textures", "source", "images"),
+)
+
+
+class Document:
+    """The tables of one glTF file, with no reference that leads nowhere."""
+
+    def __init__(self, parsed: object) -> None:
+        self.root = Fields(parsed, "The glTF file")
+        asset = self.root.child("asset") or Fields({}, "asset")
+        self.generator = asset.text("generator", "")
+        self.version = self._version(asset)
+        self._tables: Dict[str, Dict[Key, Fields]] = {}
+        self._check_extensions()
+        for table, path, target in _REFERENCES_1 if self.version == 1 else _REFERENCES_2:
+            for item in self.table(table).values():
+                for where, value in _values(item.data, path, item.where):
+                    self.check_reference(target, value, where)
+
+    def table(self, name: str) -> Dict[Key, Fields]:
+        """Return all objects of a kind by their key."""
+        if name not in self._tables:
+            rows = self.root.data.get(name, {} if self.version == 1 else [])
+            if not isinstance(rows, dict if self.version == 1 else list):
+                raise self.root.bad(name, "a dictionary" if self.version == 1 else "a list")
+            pairs = rows.items() if isinstance(rows, dict) else enumerate(rows)
+            self._tables[name] = {
+                key: Fields(value, f"{name}[{shown(key)}]") for key, value in pairs}
+        return self._tables[name]
+
+    def check_reference(self, table: str, key: object, where: str) -> None:
+        """Refuse a reference to an object that is not there."""
+        kind = str if self.version == 1 else int
+        if isinstance(key, bool) or not isinstance(key, kind):
+            raise IngestionError(
+                f"{where} must be {'an id' if kind is str else 'an index'} into {table}, not "
+                f"{shown(key)}.")
+        rows = self.table(table)
+        if key not in rows:
+            there = f"{table} has {len(rows)} entries" if rows else f"there are no {table}"
+            raise IngestionError(f"{where} refers to {table}[{shown(key)}], but {there}.")
+
+    def _version(self, asset: Fields) -> int:
+        text = _number(asset, "version", "")
+        tables = [self.root.data.get(name) for name in ("meshes", "nodes", "scenes", "buffers")]
+        if text in ("1", "1.0", "1.0.0", "1.0.1", "1.1") or (
+                not text and any(isinstance(table, dict) for table in tables)):
+            return 1
+        if text == "2" or text.startswith("2."):
+            minimum = _number(asset, "minVersion", "2.0")
+            if minimum != "2.0":
+                raise IngestionError(
+                    f"The model needs a reader of glTF {shown(minimum)} or later; this one reads "
+                    "1.0 and 2.0.")
+            return 2
+        if not text:
+            raise IngestionError(
+                "The JSON file is not glTF: it has no asset.version, which glTF 2.0 requires.")
+        raise IngestionError(
+            f"The model is of glTF version {shown(text)}; versions 1.0 and 2.0 are supported.")
+
+    def _check_extensions(self) -> None:
+        key = "extensionsUsed" if self.version == 1 else "extensionsRequired"
+        for name in self.root.array(key):
+            if not isinstance(name, str):
+                raise self.root.bad(key, "a list of names")
+            if self.version == 1 and name not in _REQUIRED_IN_1:
+                continue
+            if name not in _SUPPORTED and not name.startswith("KHR_materials_"):
+                raise IngestionError(
+                    f"The model requires the extension {shown(name)}, which is not supported"
+                    + (f" ({_HINTS[name]})." if name in _HINTS else "."))
+
+
+def _number(asset: Fields, key: str, default: str) -> str:
+    """Return a version as text; early files have it as a number."""
+    value = asset.data.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise asset.bad(key, "a string")
+    return str(value)[:20]
+
+
+def _values(value: Any, path: str, where: str) -> Iterator[Tuple[str, Any]]:
+    """Yield what a path leads to below a value, with its place; what is absent is skipped."""
+    todo: List[Tuple[Any, str, str]] = [(value, path, where)]
+    while todo:
+        value, path, where = todo.pop()
+        if not path:
+            yield where, value
+        elif path.startswith("[]"):
+            if not isinstance(value, list):
+                raise IngestionError(f"{where} must be a list, not {shown(value)}.")
+            todo += [(item, path[2:], f"{where}[{i}]") for i, item in enumerate(value)]
+        elif path.startswith("{}"):
+            fields = Fields(value, where)
+            todo += [(item, path[2:], f"{where}[{shown(key)}]")
+                     for key, item in fields.data.items()]
+        else:
+            fields = Fields(value, where)
+            path = path.lstrip(".")
+            end = next((i for i, c in enumerate(path) if c in ".[{"), len(path))
+            child: Optional[Any] = fields.data.get(path[:end])
+            if path[:end] in fields.data:
+                todo.append((child, path[end:], f"{where}.{path[:end]}"))

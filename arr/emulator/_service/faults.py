@@ -1,0 +1,294 @@
+"""Trouble on demand: faults, held replies and throttling for the routes of the service.
+
+A pattern names routes by the last segments of their path, without regard to case: `properties`,
+`sessions/create`, `models/*/status`, `sessions/*`; `*` alone means every route, and a leading `/`
+ties the pattern to the whole path.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from threading import Condition, Event
+from typing import TYPE_CHECKING, Any
+
+from .._arguments import flag, number, whole
+from .._http.messages import Reply
+from .._http.lenient_json import dumps
+
+if TYPE_CHECKING:
+    from random import Random
+
+_GARBAGE = b'\x00\xff\xfe<garbage>{"sessionId": [}}\xc3\x28'
+MAX_DELAY = 3_600.0
+
+
+class Pattern:
+    """A method and the last segments of a path, each of which may be `*`."""
+
+    __slots__ = ("method", "path", "_segments", "_whole")
+
+    def __init__(self, method: object, path: object) -> None:
+        if not isinstance(method, str) or not isinstance(path, str):
+            raise TypeError("method and path are texts, such as 'GET' and 'properties'")
+        self.method = method.upper() or "*"
+        self.path = path or "*"
+        self._whole = path.startswith("/")
+        self._segments = tuple(part for part in self.path.lower().split("/") if part)
+        if not self._segments or not (self.path + self.method).isprintable():
+            raise ValueError(f"{path!r} names no route; take the end of a path, or '*'")
+
+    def matches(self, method: str, segments: tuple[str, ...]) -> bool:
+        """Say whether a request is meant."""
+        if self.method not in ("*", method):
+            return False
+        wanted = self._segments
+        if wanted == ("*",) and not self._whole:
+            return True
+        extra = len(segments) - len(wanted)
+        if extra < 0 or (extra and self._whole):
+            return False
+        return all(want in ("*", given.lower())
+                   for want, given in zip(wanted, segments[extra:]))
+
+
+class Fault:
+    """One fault, as `Emulator.add_fault` made it."""
+
+    __slots__ = ("id", "pattern", "status", "retry_after", "delay", "damage", "body", "after",
+                 "times", "probability", "seed", "fired", "_random", "_faults")
+
+    def __init__(self, fault_id: int, pattern: Pattern, *, status: int | None,
+                 retry_after: str, delay: float, damage: str, body: str | None, after: bool,
+                 times: int | None, probability: float, seed: int | None,
+                 faults: Faults) -> None:
+        self.id = fault_id
+        self.pattern = pattern
+        self.status = status
+        self.retry_after = retry_after
+        self.delay = delay
+        self.damage = damage
+        self.body = body
+        self.after = after
+        self.times = times
+        self.probability = probability
+        self.seed = seed
+        self.fired = 0
+        self._random: Random | None = None
+        if probability < 1.0:
+            import random  # kept out of the start-up time
+
+            self._random = random.Random(seed)
+        self._faults = faults
+
+    def remove(self) -> None:
+        """Take the fault away; taking it away twice is harmless."""
+        self._faults.remove(self)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the service is kept from acting on the request."""
+        acts = self.damage in ("truncate", "garbage") and self.status is None
+        return not self.after and not acts and (
+            self.status is not None or self.body is not None or self.damage == "reset")
+
+    def draw(self) -> bool:
+        """Say whether it fires this time. Called under the lock of Faults."""
+        if self._random is not None and self._random.random() >= self.probability:
+            return False
+        self.fired += 1
+        return True
+
+    def spoil(self, reply: Reply) -> Reply:
+        """Return what is sent in place of a good reply."""
+        if self.status is not None or self.body is not None:
+            status = 200 if self.status is None else self.status
+            if self.body is not None:
+                body = self.body.encode("utf-8", "surrogatepass")
+            elif status >= 400 and status not in (401, 429):
+                body = dumps({"error": f"Fault {self.id}, made on purpose."})
+            else:
+                body = b""
+            reply = Reply(status, body, "application/json; charset=utf-8" if body else "")
+        if self.damage == "garbage":
+            reply = Reply(reply.status, _GARBAGE, "application/json; charset=utf-8")
+        if self.retry_after:
+            reply.headers += (("Retry-After", self.retry_after),)
+        if self.damage in ("reset", "truncate"):
+            reply.damage = self.damage
+        return reply
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return every field by its name."""
+        return {
+            "id": self.id, "method": self.pattern.method, "path": self.pattern.path,
+            "status": self.status, "retry_after": self.retry_after or None, "delay": self.delay,
+            "reset": self.damage == "reset", "truncate": self.damage == "truncate",
+            "garbage": self.damage == "garbage", "body": self.body, "after": self.after,
+            "times": self.times, "probability": self.probability, "seed": self.seed,
+            "fired": self.fired,
+        }
+
+
+class Hold:
+    """Replies that are held back: composed when the request arrives, sent when released."""
+
+    __slots__ = ("pattern", "times", "taken", "arrived", "released", "_faults")
+
+    def __init__(self, pattern: Pattern, times: int, faults: Faults) -> None:
+        self.pattern = pattern
+        self.times = times
+        self.taken = 0  # requests chosen to be held
+        self.arrived = 0  # those whose reply is ready and waits
+        self.released = False
+        self._faults = faults
+
+    def wait_arrived(self, timeout: float | None = 10.0, count: int = 1) -> bool:
+        """Wait until `count` requests are held; return False on time-out."""
+        changed = self._faults.changed
+        with changed:
+            return changed.wait_for(lambda: self.arrived >= count, timeout)
+
+    def release(self) -> None:
+        """Send the held replies and hold no more."""
+        self._faults.release(self)
+
+    def __enter__(self) -> Hold:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+class Faults:
+    """All faults and holds of one emulator."""
+
+    def __init__(self) -> None:
+        self.changed = Condition()
+        self._stopped = Event()
+        self._faults: list[Fault] = []
+        self._holds: list[Hold] = []
+        self._ids = count(1)
+
+    def add(self, method: object, path: object, *, status: object, retry_after: object,
+            delay: object, reset: object, truncate: object, garbage: object, body: object,
+            after: object, times: object, probability: object, seed: object) -> Fault:
+        """Check the values and add a fault; raise TypeError or ValueError."""
+        damages = [name for name, on in (("reset", reset), ("truncate", truncate),
+                                         ("garbage", garbage)) if flag(name, on)]
+        if len(damages) > 1:
+            raise ValueError("a fault takes one of reset, truncate and garbage")
+        wait = number("delay", delay, 0.0, MAX_DELAY)
+        if body is not None and not isinstance(body, str):
+            raise TypeError("body is a text")
+        code = whole("status", status, 200, 599)
+        if not (code or damages or wait or body is not None or retry_after is not None):
+            raise ValueError("a fault needs an effect: status, retry_after, delay, reset, "
+                             "truncate, garbage or body")
+        fault = Fault(
+            next(self._ids), Pattern(method, path), status=code,
+            retry_after=_retry_after(retry_after), delay=wait,
+            damage=damages[0] if damages else "", body=body, after=flag("after", after),
+            times=whole("times", times, 1, 10**9),
+            probability=number("probability", probability, 0.0, 1.0),
+            seed=whole("seed", seed, -2**63, 2**63), faults=self)
+        with self.changed:
+            self._faults.append(fault)
+        return fault
+
+    def hold(self, method: object, path: object, times: object) -> Hold:
+        """Add a hold for the next `times` requests."""
+        hold = Hold(Pattern(method, path), whole("times", times, 1, 10**9) or 1, self)
+        with self.changed:
+            self._holds.append(hold)
+        return hold
+
+    def pick(self, method: str, segments: tuple[str, ...]) -> Fault | None:
+        """Return the first fault that fires for a request."""
+        if not self._faults:
+            return None
+        with self.changed:
+            for fault in self._faults:
+                if fault.pattern.matches(method, segments) and fault.draw():
+                    if fault.times is not None and fault.fired >= fault.times:
+                        self._faults.remove(fault)
+                    return fault
+        return None
+
+    def pick_hold(self, method: str, segments: tuple[str, ...]) -> Hold | None:
+        """Return the first hold that still takes a request, and count the request."""
+        if not self._holds:
+            return None
+        with self.changed:
+            for hold in self._holds:
+                if hold.taken < hold.times and hold.pattern.matches(method, segments):
+                    hold.taken += 1
+                    return hold
+        return None
+
+    def block(self, hold: Hold) -> None:
+        """Wait in a connection's thread until the hold is released or the emulator stops."""
+        with self.changed:
+            hold.arrived += 1
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: hold.released)
+
+    def release(self, hold: Hold) -> None:
+        """Release a hold; releasing it twice is harmless."""
+        with self.changed:
+            hold.released = True
+            if hold in self._holds:
+                self._holds.remove(hold)
+            self.changed.notify_all()
+
+    def remove(self, fault: Fault) -> None:
+        """Take a fault away."""
+        with self.changed:
+            if fault in self._faults:
+                self._faults.remove(fault)
+
+    def clear(self) -> None:
+        """Take every fault away and release every hold."""
+        with self.changed:
+            self._faults.clear()
+            for hold in self._holds:
+                hold.released = True
+            self._holds.clear()
+            self.changed.notify_all()
+
+    def delay(self, seconds: float) -> None:
+        """Wait in a connection's thread; stopping the emulator ends it."""
+        self._stopped.wait(seconds)
+
+    def open(self) -> None:
+        """Let delays last again."""
+        self._stopped.clear()
+
+    def close(self) -> None:
+        """Release everything that waits."""
+        self._stopped.set()
+        with self.changed:
+            for hold in self._holds:
+                hold.released = True
+            self._holds.clear()
+            self.changed.notify_all()
+
+    def holding(self) -> int:
+        """Return how many replies are held back at present."""
+        with self.changed:
+            return sum(hold.arrived for hold in self._holds)
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        """Return the faults as dictionaries."""
+        with self.changed:
+            return [fault.as_dict() for fault in self._faults]
+
+
+def _retry_after(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise TypeError("retry_after is a number of seconds or the text of the header")
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    if not text or len(text) > 200 or not (text.isascii() and text.isprintable()):
+        raise ValueError("retry_after must be printable ASCII")
+    return text

@@ -1,0 +1,199 @@
+"""Model ingestions: a record for each, and a small pool of daemon threads that does the work."""
+
+from __future__ import annotations
+
+import logging
+import math
+import traceback
+from collections import deque
+from threading import Condition, Thread
+from typing import TYPE_CHECKING, Any, Callable, Protocol, Sequence
+
+from .journal import clean, redact
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUNNING, SUCCESS, FAILURE = "Running", "Success", "Failure"
+
+_log = logging.getLogger("arr.emulator")
+
+Report = Callable[[float, str], None]
+
+
+class Ingest(Protocol):
+    """The pipeline: reads a model, checks it, writes the archive; raises when it cannot."""
+
+    def __call__(self, model_name: str, model_url: str, asset_container_url: str, *,
+                 container_root: Path | None, allowed_hosts: Sequence[str],
+                 report: Report) -> Any:
+        """Run in the calling thread and return a summary with `as_dict`."""
+
+
+def default_ingest(model_name: str, model_url: str, asset_container_url: str, *,
+                   container_root: Path | None, allowed_hosts: Sequence[str],
+                   report: Report) -> Any:
+    """Run the emulator's own pipeline, which is imported on first use."""
+    from .._ingestion.pipeline import ingest
+
+    return ingest(model_name, model_url, asset_container_url, container_root=container_root,
+                  allowed_hosts=allowed_hosts, report=report)
+
+
+def _is_refusal(error: BaseException) -> bool:
+    try:
+        from .._ingestion.pipeline import IngestionError
+    except ImportError:
+        return False
+    return isinstance(error, IngestionError)
+
+
+class Ingestion:
+    """One ingestion. The pool's condition guards what the worker writes."""
+
+    __slots__ = ("id", "account_id", "model_name", "model_url", "asset_container_url", "created",
+                 "visible_at", "outcome", "progress", "text", "reason", "summary")
+
+    def __init__(self, ingestion_id: str, account_id: str, model_name: str, model_url: str,
+                 asset_container_url: str, *, created: float, visible_at: float) -> None:
+        self.id = ingestion_id
+        self.account_id = account_id
+        self.model_name = model_name
+        self.model_url = model_url
+        self.asset_container_url = asset_container_url
+        self.created = created
+        self.visible_at = visible_at  # Running is shown until then, however quick the work was
+        self.outcome = RUNNING
+        self.progress = 0.0
+        self.text = "waiting"
+        self.reason = ""
+        self.summary: dict[str, Any] | None = None
+
+    def status(self, now: float) -> str:
+        """Return Running, Success or Failure."""
+        return self.outcome if now >= self.visible_at else RUNNING
+
+    def snapshot(self, now: float) -> dict[str, Any]:
+        """Return what the emulator's own pages show: URLs without their secrets."""
+        status = self.status(now)
+        over = status != RUNNING
+        return {
+            "id": self.id,
+            "account_id": self.account_id,
+            "model_name": clean(self.model_name, 300),
+            "model_url": clean(self.model_url, 300),
+            "asset_container_url": clean(self.asset_container_url, 300),
+            "created": self.created,
+            "status": status,
+            "progress": self.progress,
+            "text": self.text,
+            "reason": self.reason if over else "",
+            "summary": self.summary if over else None,
+        }
+
+
+class IngestionPool:
+    """Runs ingestions on at most `workers` daemon threads, started when there is work."""
+
+    def __init__(self, ingest: Ingest, *, workers: int, container_root: Path | None,
+                 allowed_hosts: Sequence[str]) -> None:
+        self._ingest = ingest
+        self._workers = workers
+        self._container_root = container_root
+        self._allowed_hosts = tuple(allowed_hosts)
+        self._changed = Condition()
+        self._waiting: deque[Ingestion] = deque()
+        self._threads = 0
+        self._busy = 0
+
+    def submit(self, ingestion: Ingestion) -> None:
+        """Queue an ingestion."""
+        with self._changed:
+            self._waiting.append(ingestion)
+            start = self._threads < self._workers
+            if start:
+                self._threads += 1
+        if start:
+            try:
+                Thread(target=self._work, name="arr-emulator-ingest", daemon=True).start()
+            except RuntimeError:
+                # No thread to be had. Another worker takes it; with none left it must not hang.
+                with self._changed:
+                    self._threads -= 1
+                    orphans = [] if self._threads else list(self._waiting)
+                    if orphans:
+                        self._waiting.clear()
+                for orphan in orphans:
+                    self._finish(orphan, FAILURE, "the emulator could not start a thread", None)
+
+    def wait_idle(self, timeout: float | None) -> bool:
+        """Wait until no ingestion is queued or running; return False on time-out."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout)
+
+    def forget_waiting(self) -> None:
+        """Drop what has not begun."""
+        with self._changed:
+            self._waiting.clear()
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        """Work until the queue is empty; threads do not linger."""
+        while True:
+            with self._changed:
+                # Leaving and the count of threads change in one step: submit() either sees this
+                # thread gone and starts another, or this thread sees the new ingestion.
+                if not self._waiting:
+                    self._threads -= 1
+                    return
+                ingestion = self._waiting.popleft()
+                self._busy += 1
+            try:
+                self._run(ingestion)
+            finally:
+                with self._changed:
+                    self._busy -= 1
+                    self._changed.notify_all()
+
+    def _run(self, ingestion: Ingestion) -> None:
+        def report(progress: float, text: str) -> None:
+            with self._changed:
+                if math.isfinite(progress):
+                    ingestion.progress = min(1.0, max(0.0, float(progress)))
+                ingestion.text = clean(str(text), 300)
+
+        # Whatever happens below, the ingestion must come to an end and the thread must survive.
+        outcome, reason, details = FAILURE, "", None
+        try:
+            report(0.0, "reading")
+            summary = self._ingest(
+                ingestion.model_name, ingestion.model_url, ingestion.asset_container_url,
+                container_root=self._container_root, allowed_hosts=self._allowed_hosts,
+                report=report)
+            details = dict(summary.as_dict())
+            outcome = SUCCESS
+        except BaseException as error:
+            if _is_refusal(error):
+                reason = clean(str(error)) or "no reason was given"
+            else:
+                _log.error("ingestion %s crashed\n%s", ingestion.id,
+                           redact(traceback.format_exc()))
+                reason = (f"internal error: {type(error).__name__}; "
+                          "the traceback is in the emulator's log")
+        finally:
+            self._finish(ingestion, outcome, reason, details)
+
+    def _finish(self, ingestion: Ingestion, outcome: str, reason: str,
+                summary: dict[str, Any] | None) -> None:
+        name = clean(ingestion.model_name, 200)
+        if outcome == SUCCESS:
+            _log.info("ingestion %s of %s succeeded", ingestion.id, name)
+        else:
+            _log.warning("ingestion %s of %s failed: %s", ingestion.id, name, reason)
+        with self._changed:
+            ingestion.reason = reason
+            ingestion.summary = summary
+            ingestion.text = reason or "done"
+            if outcome == SUCCESS:
+                ingestion.progress = 1.0
+            ingestion.outcome = outcome

@@ -1,0 +1,221 @@
+"""A rendering session: its states and its lease, computed from the clock whenever it is read.
+
+    create -> Starting -> Ready -> Expired | Stopped | Error
+              Starting -> Stopped | Error
+
+Nothing runs in the background: a session stores when things happened, and every answer follows
+from that and from the time of the question. Reading therefore never changes anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .meter import Meter
+from .._web.timespan import format_timespan
+
+if TYPE_CHECKING:
+    from .journal import Record
+
+STARTING, READY, STOPPED, EXPIRED, ERROR = "Starting", "Ready", "Stopped", "Expired", "Error"
+LIVE = (STARTING, READY)
+
+SIZES = ("small", "big", "standard", "premium")
+
+RETENTION_SECONDS = 30 * 86_400.0
+
+# The port of the documents of 2020. Nothing listens there: `RemoteManager.connect` is a stub.
+HANDSHAKE_PORT = 50051
+
+EVENTS_KEPT = 200
+
+_READY_HEAD = '{"message":null,"sessionElapsedTime":"'
+
+
+class LeaseChange(NamedTuple):
+    """A lease that was made longer: when, from which total to which."""
+
+    at: float
+    before: int
+    after: int
+
+
+class Session:
+    """One rendering session. Its owner's lock guards it."""
+
+    __slots__ = ("id", "account_id", "size", "created", "created_at", "ready_at", "lease",
+                 "doomed", "stopped_at", "failed_at", "failure", "meter", "_events",
+                 "_ready_tail")
+
+    def __init__(self, session_id: str, account_id: str, size: str, lease: int, *,
+                 now: float, created: float, startup_seconds: float, doomed: str) -> None:
+        self.id = session_id
+        self.account_id = account_id
+        self.size = size
+        self.lease = lease
+        self.created = created  # seconds since the epoch, for people; all else is monotonic
+        self.created_at = now
+        self.ready_at = now + startup_seconds
+        self.doomed = doomed  # why it will end in Error instead of Ready, or ""
+        self.stopped_at: float | None = None
+        self.failed_at: float | None = None
+        self.failure = ""
+        self._ready_tail: tuple[int, str] | None = None
+        self.meter = Meter()
+        self._events: deque[Record | LeaseChange] = deque(maxlen=EVENTS_KEPT)
+
+    def state(self, now: float) -> tuple[str, float | None, str]:
+        """Return the status, when it ended (None while it lives) and the message."""
+        # stop() and fail() refuse to act on an ended session, so at most one of them is set and
+        # it lies before the natural end.
+        if self.stopped_at is not None:
+            return STOPPED, self.stopped_at, ""
+        if self.failed_at is not None:
+            return ERROR, self.failed_at, self.failure
+        if now < self.ready_at:
+            return STARTING, None, ""
+        if self.doomed:
+            return ERROR, self.ready_at, self.doomed
+        end = self.ready_at + self.lease
+        if now < end:
+            return READY, None, ""
+        text = format_timespan(self.lease)
+        return EXPIRED, end, f"The session has expired: its maximum lease time of {text} is over."
+
+    def status(self, now: float) -> str:
+        """Return the status alone."""
+        return self.state(now)[0]
+
+    def elapsed(self, now: float) -> float:
+        """Return the seconds spent in Ready; the lease counts these and no others."""
+        end = self.state(now)[1]
+        return max(0.0, (now if end is None else end) - self.ready_at)
+
+    def forgotten(self, now: float) -> bool:
+        """Say whether the service no longer knows the session."""
+        end = self.state(now)[1]
+        return end is not None and now >= end + RETENTION_SECONDS
+
+    def hostname(self) -> str:
+        """Return the name that leads a browser on this machine to the session's inspector."""
+        return self.id + ".localhost"
+
+    def stop(self, now: float) -> None:
+        """Stop it; stopping an ended session changes nothing."""
+        if self.status(now) in LIVE:
+            self.stopped_at = now
+
+    def fail(self, now: float, message: str) -> bool:
+        """End it in Error; return False when it had ended before."""
+        if self.status(now) not in LIVE:
+            return False
+        self.failed_at, self.failure = now, message
+        return True
+
+    def extend(self, now: float, lease: int) -> str:
+        """Set a larger total lease; return why not, or an empty text."""
+        # What the service answered for an ended session is not known; there is nothing left to
+        # extend, so it is refused in the same way as a lease that is too short.
+        status = self.status(now)
+        if status not in LIVE:
+            return f"The session is {status}; its lease cannot be extended any more."
+        if lease <= self.lease:
+            return (f"maxLeaseTime is the new total and must be larger than the present "
+                    f"{format_timespan(self.lease)}.")
+        self._events.append(LeaseChange(now, self.lease, lease))
+        self.lease = lease
+        self._ready_tail = None
+        return ""
+
+    def wire(self, now: float, inspector_port: int) -> str:
+        """Return the properties as JSON, with the service's fields in its order."""
+        status, end, message = self.state(now)
+        if status == READY:
+            return self.wire_ready(now, inspector_port)
+        elapsed = format_timespan(max(0.0, (now if end is None else end) - self.ready_at))
+        text = json.dumps(message) if message else "null"
+        # Host name null and ports zero before and after Ready, as the service did until 2021.
+        return (f'{{"message":{text},"sessionElapsedTime":"{elapsed}",'
+                + self._tail(status, "null", 0, 0))
+
+    def wire_ready(self, now: float, inspector_port: int) -> str:
+        """Return the properties of a session that is known to be Ready.
+
+        All but one field stay the same, and are kept: it is what a list of thousands is made of.
+        """
+        tail = self._ready_tail
+        if tail is None or tail[0] != inspector_port:
+            tail = self._ready_tail = (inspector_port, self._tail(
+                READY, f'"{self.hostname()}"', inspector_port, HANDSHAKE_PORT))
+        return _READY_HEAD + format_timespan(now - self.ready_at) + '",' + tail[1]
+
+    def _tail(self, status: str, quoted_hostname: str, inspector_port: int,
+              handshake_port: int) -> str:
+        return (
+            f'"sessionHostname":{quoted_hostname},'
+            f'"sessionId":"{self.id}",'
+            f'"sessionMaxLeaseTime":"{format_timespan(self.lease)}",'
+            f'"sessionSize":"{self.size}",'
+            f'"sessionStatus":"{status}",'
+            f'"connectionProperties":{{"arrInspectorPort":{inspector_port},'
+            f'"handshakePort":{handshake_port}}}}}')
+
+    def snapshot(self, now: float) -> dict[str, Any]:
+        """Return what the emulator's own pages show."""
+        status, end, message = self.state(now)
+        elapsed = self.elapsed(now)
+        return {
+            "id": self.id,
+            "account_id": self.account_id,
+            "status": status,
+            "message": message,
+            "size": self.size,
+            "hostname": self.hostname() if status == READY else "",
+            "created": self.created,
+            "age_seconds": now - self.created_at,
+            "starting_seconds": max(0.0, self.ready_at - self.created_at),
+            "lease_seconds": self.lease,
+            "elapsed_seconds": elapsed,
+            "left_seconds": max(0.0, self.lease - elapsed) if end is None else 0.0,
+            "ended_seconds_ago": None if end is None else now - end,
+        }
+
+    def note(self, record: Record) -> None:
+        """Remember a request that is about this session."""
+        record.session_id = self.id
+        record.meter = self.meter
+        self._events.append(record)
+
+    def phases(self, now: float) -> list[tuple[str, float]]:
+        """Return the statuses that it has been through, each with its beginning."""
+        status, end, _ = self.state(now)
+        phases = [(STARTING, self.created_at)]
+        if not self.doomed and self.ready_at <= (now if end is None else end):
+            phases.append((READY, self.ready_at))
+        if end is not None:
+            phases.append((status, end))
+        return phases
+
+    def history(self, now: float) -> list[dict[str, Any]]:
+        """Return the last events, oldest first: requests, changes of state and of the lease."""
+        def moment(at: float) -> float:
+            return self.created + (at - self.created_at)
+
+        found: list[tuple[float, int, dict[str, Any]]] = []
+        for event in self._events:
+            if isinstance(event, LeaseChange):
+                found.append((moment(event.at), 1, {
+                    "kind": "lease", "time": moment(event.at), "before_seconds": event.before,
+                    "lease_seconds": event.after}))
+            else:
+                found.append((event.time, 0, {"kind": "request", **event.as_dict()}))
+        message = self.state(now)[2]
+        for status, at in self.phases(now):
+            found.append((moment(at), 2, {
+                "kind": "state", "time": moment(at), "status": status,
+                "message": "" if status in LIVE else message}))
+        # At the same moment, what was asked comes before what came of it.
+        found.sort(key=lambda each: each[:2])
+        return [event for _, _, event in found[-EVENTS_KEPT:]]

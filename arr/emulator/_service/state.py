@@ -1,0 +1,309 @@
+"""Everything the emulator remembers: accounts, sessions and ingestions, behind one lock."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections import Counter
+from itertools import islice
+from threading import Lock
+from typing import Any, Mapping, Union
+
+from .._arguments import whole
+from .._clock import Clock
+from .ingestions import RUNNING, Ingestion, IngestionPool
+from .journal import Record
+from .sessions import LIVE, READY, SIZES, Session
+from .tokens import ACCOUNT_ID
+
+Capacity = Union[int, Mapping[str, int], None]
+
+GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+_PRUNE_EVERY = 512
+
+# What has ended is kept for 30 days, but not more than this of it: tests make them by thousands.
+_ENDED_KEPT = 10_000
+
+
+def new_guid() -> str:
+    """Return a random GUID (version 4)."""
+    data = bytearray(os.urandom(16))
+    data[6] = data[6] & 0x0F | 0x40
+    data[8] = data[8] & 0x3F | 0x80
+    text = data.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def _brief(ingestion: dict[str, Any]) -> dict[str, Any]:
+    """Leave the list of a model's files out: there can be thousands."""
+    summary = ingestion["summary"] or {}
+    return {**ingestion, "summary": {
+        name: value for name, value in summary.items() if isinstance(value, (int, str))}}
+
+
+class Account:
+    """An account id with its key."""
+
+    __slots__ = ("id", "key")
+
+    def __init__(self, account_id: str, key: str) -> None:
+        if not isinstance(account_id, str) or not isinstance(key, str):
+            raise TypeError("account id and key are texts")
+        if not ACCOUNT_ID.fullmatch(account_id):
+            raise ValueError("an account id is a GUID, or up to 64 letters, digits and '.', '_', "
+                             "'-'")
+        if not (key and key.isascii() and key.isprintable() and " " not in key):
+            raise ValueError("an account key is printable ASCII without spaces")
+        self.id = account_id
+        self.key = key
+
+
+class State:
+    """All state of one emulator. Every method takes the lock once and does no I/O under it."""
+
+    def __init__(self, clock: Clock, pool: IngestionPool, *, startup_seconds: float,
+                 ingestion_seconds: float, capacity: Capacity) -> None:
+        self.port = 0  # where the inspector is reached; set when the server has bound
+        self._clock = clock
+        self._pool = pool
+        self._startup_seconds = startup_seconds
+        self._ingestion_seconds = ingestion_seconds
+        self._lock = Lock()
+        self._accounts: dict[str, Account] = {}
+        self._sessions: dict[str, Session] = {}
+        # The sessions that may still be live. An ended one is dropped when it is next met: ending
+        # is final, so that changes no answer.
+        self._live: dict[str, Session] = {}
+        self._ingestions: dict[str, Ingestion] = {}
+        self._created = 0
+        self._capacity: dict[str, int | None] = {}
+        self.set_capacity(capacity)
+        self._first_capacity = dict(self._capacity)
+
+    # accounts
+
+    def add_account(self, account: Account) -> None:
+        """Add an account, or replace its key."""
+        with self._lock:
+            self._accounts[account.id.lower()] = account
+
+    def account(self, account_id: str) -> Account | None:
+        """Return the account of that id, in any case."""
+        return self._accounts.get(account_id.lower())
+
+    # sessions
+
+    def create_session(self, account_id: str, size: str, lease: int, record: Record) -> str:
+        """Create a session and return its id; without capacity it will end in Error."""
+        now, created = self._clock.monotonic(), self._clock.time()
+        session_id = new_guid()
+        with self._lock:
+            self._prune(now)
+            limit = self._capacity[size]
+            doomed = ""
+            if limit is not None and limit <= sum(
+                    session.size == size and not session.doomed for session in self._living(now)):
+                doomed = (f"There is no capacity for a virtual machine of size '{size}' at the "
+                          "moment. Stop a session of this size, or try again later.")
+            session = Session(session_id, account_id, size, lease, now=now, created=created,
+                              startup_seconds=self._startup_seconds, doomed=doomed)
+            self._sessions[session_id] = self._live[session_id] = session
+            session.note(record)
+        return session_id
+
+    def note(self, account_id: str, session_id: str, record: Record) -> None:
+        """Remember that a request is about a session, whatever comes of it."""
+        with self._lock:
+            session = self._sessions.get(session_id.lower())
+            if session is not None and session.account_id.lower() == account_id.lower():
+                session.note(record)
+
+    def properties(self, account_id: str, session_id: str) -> str | None:
+        """Return a session's properties as JSON, None when the account has no such session."""
+        now = self._clock.monotonic()
+        with self._lock:
+            session = self._find(account_id, session_id, now)
+            return None if session is None else session.wire(now, self.port)
+
+    def live_sessions(self, account_id: str) -> list[str]:
+        """Return all sessions that are Starting or Ready as JSON, oldest first."""
+        now = self._clock.monotonic()
+        with self._lock:
+            found, ended = [], False
+            for session in self._live.values():
+                status = session.status(now)
+                if status not in LIVE:
+                    ended = True
+                elif session.account_id == account_id:
+                    wire = session.wire_ready if status == READY else session.wire
+                    found.append(wire(now, self.port))
+            if ended:
+                self._living(now)
+            return found
+
+    def extend(self, account_id: str, session_id: str, lease: int) -> str | None:
+        """Set a larger total lease; return why not, "" when done, None for no such session."""
+        now = self._clock.monotonic()
+        with self._lock:
+            session = self._find(account_id, session_id, now)
+            return None if session is None else session.extend(now, lease)
+
+    def stop(self, account_id: str, session_id: str) -> bool:
+        """Stop a session, ended or not; return False when there is no such session."""
+        now = self._clock.monotonic()
+        with self._lock:
+            session = self._find(account_id, session_id, now)
+            if session is not None:
+                session.stop(now)
+            return session is not None
+
+    def fail(self, session_id: str, message: str) -> bool:
+        """End a live session in Error; return False when there is none such."""
+        now = self._clock.monotonic()
+        with self._lock:
+            session = self._live.get(session_id.lower())
+            return session is not None and session.fail(now, message)
+
+    def end(self, session_id: str) -> bool:
+        """Stop a live session of any account; return False when there is none such."""
+        now = self._clock.monotonic()
+        with self._lock:
+            session = self._live.get(session_id.lower())
+            if session is None or session.status(now) not in LIVE:
+                return False
+            session.stop(now)
+            return True
+
+    def lengthen(self, session_id: str, seconds: int) -> int:
+        """Add to the lease of a live session; return the new total, 0 for no such session."""
+        now = self._clock.monotonic()
+        with self._lock:
+            session = self._live.get(session_id.lower())
+            if session is None or session.extend(now, session.lease + seconds):
+                return 0
+            return session.lease
+
+    def inspect(self, session_id: str) -> dict[str, Any] | None:
+        """Return what the inspector page shows of a session."""
+        now = self._clock.monotonic()
+        with self._lock:
+            session = self._sessions.get(session_id)
+            if session is None or session.forgotten(now):
+                return None
+            shown = session.snapshot(now)
+            shown["phases"] = [{"status": status, "after_seconds": at - session.created_at}
+                               for status, at in session.phases(now)]
+            shown["events"] = session.history(now)
+        shown["meter"] = session.meter.snapshot(time.monotonic())
+        return shown
+
+    # ingestions
+
+    def create_ingestion(self, account_id: str, model_name: str, model_url: str,
+                         asset_container_url: str) -> str:
+        """Queue an ingestion and return its id."""
+        ingestion = Ingestion(
+            new_guid(), account_id, model_name, model_url, asset_container_url,
+            created=self._clock.time(),
+            visible_at=self._clock.monotonic() + self._ingestion_seconds)
+        with self._lock:
+            self._ingestions[ingestion.id] = ingestion
+            if len(self._ingestions) > 2 * _ENDED_KEPT:
+                old = [each.id for each in self._ingestions.values() if each.outcome != RUNNING]
+                for each_id in old[:-_ENDED_KEPT]:
+                    del self._ingestions[each_id]
+        self._pool.submit(ingestion)
+        return ingestion.id
+
+    def ingestion_status(self, account_id: str, ingestion_id: str) -> str | None:
+        """Return Running, Success or Failure, None when the account has no such ingestion."""
+        with self._lock:
+            ingestion = self._ingestions.get(ingestion_id.lower())
+        if ingestion is None or ingestion.account_id != account_id:
+            return None
+        return ingestion.status(self._clock.monotonic())
+
+    # the emulator's own routes
+
+    def set_capacity(self, capacity: object) -> None:
+        """Set how many sessions of each size can live: one number, one per size, or None."""
+        given = capacity if isinstance(capacity, Mapping) else dict.fromkeys(SIZES, capacity)
+        unknown = set(given) - set(SIZES)
+        if unknown:
+            raise ValueError(f"capacity is given per size: {', '.join(SIZES)}")
+        limits = {size: whole(f"capacity of {size}", limit, 0, 10**9)
+                  for size, limit in given.items()}
+        with self._lock:
+            self._capacity = {**dict.fromkeys(SIZES), **self._capacity, **limits}
+
+    def reset(self) -> None:
+        """Forget all sessions and ingestions and return to the first capacity."""
+        self._pool.forget_waiting()
+        with self._lock:
+            self._sessions.clear()
+            self._live.clear()
+            self._ingestions.clear()
+            self._capacity = dict(self._first_capacity)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return a copy of everything, by named fields and without keys."""
+        now = self._clock.monotonic()
+        with self._lock:
+            accounts = [account.id for account in self._accounts.values()]
+            capacity = dict(self._capacity)
+            sessions = [session.snapshot(now) for session in self._sessions.values()
+                        if not session.forgotten(now)]
+            ingestions = list(self._ingestions.values())
+        return {
+            "accounts": accounts,
+            "capacity": capacity,
+            "sessions": sessions,
+            "ingestions": [ingestion.snapshot(now) for ingestion in ingestions],
+        }
+
+    def overview(self, limit: int) -> dict[str, Any]:
+        """Return the newest of everything, newest first, and how many there are of each status."""
+        now = self._clock.monotonic()
+        with self._lock:
+            accounts = [account.id for account in self._accounts.values()]
+            capacity = dict(self._capacity)
+            counts = Counter(session.status(now) for session in self._sessions.values()
+                             if not session.forgotten(now))
+            newest = (session for session in reversed(self._sessions.values())
+                      if not session.forgotten(now))
+            sessions = [session.snapshot(now) for session in islice(newest, limit)]
+            ingestions = list(self._ingestions.values())
+        return {
+            "accounts": accounts,
+            "capacity": capacity,
+            "session_counts": counts,
+            "sessions": sessions,
+            "ingestion_counts": Counter(each.status(now) for each in ingestions),
+            "ingestions": [_brief(each.snapshot(now)) for each in ingestions[:-limit - 1:-1]],
+        }
+
+    # under the lock
+
+    def _find(self, account_id: str, session_id: str, now: float) -> Session | None:
+        session = self._sessions.get(session_id.lower())
+        if session is None or session.account_id != account_id or session.forgotten(now):
+            return None
+        return session
+
+    def _living(self, now: float) -> list[Session]:
+        living = [session for session in self._live.values() if session.status(now) in LIVE]
+        if len(living) < len(self._live):
+            self._live = {session.id: session for session in living}
+        return living
+
+    def _prune(self, now: float) -> None:
+        self._created += 1
+        if self._created % _PRUNE_EVERY == 0:
+            live = {session.id for session in self._living(now)}
+            ended = [session for session in self._sessions.values()
+                     if session.id not in live and not session.forgotten(now)]
+            kept = live.union(session.id for session in ended[-_ENDED_KEPT:])
+            self._sessions = {key: session for key, session in self._sessions.items()
+                              if key in kept}

@@ -1,0 +1,1 @@
+"""Requests into commands of the service, its state into replies; the pages."""

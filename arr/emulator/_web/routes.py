@@ -1,0 +1,97 @@
+"""The table of routes. `{name}` stands for one segment; case and a trailing slash do not count."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from . import admin as _admin
+from . import api_2019 as _v1
+from . import pages as _pages
+from .call import Handler
+from .._http.messages import HttpError
+
+# Who may call: STS checks an account key, SERVICE an access token; OWN are the emulator's routes
+# and pages, INSPECTOR those of a session's host name.
+STS, SERVICE, OWN, INSPECTOR = "sts", "service", "own", "inspector"
+
+
+class Route(NamedTuple):
+    """A row: name for the journal, method, path, handler and who may call."""
+
+    name: str
+    method: str
+    path: str
+    handler: Handler
+    kind: str
+
+
+_V1 = "v1/accounts/{account}/"
+
+ROUTES = (
+    Route("token", "GET", "accounts/{account}/token", _v1.token, STS),
+    Route("start_asset_ingestion", "POST", _V1 + "models/create", _v1.create_model, SERVICE),
+    Route("get_ingestion_status", "GET", _V1 + "models/{id}/status", _v1.model_status, SERVICE),
+    Route("create_rendering_session", "POST", _V1 + "sessions/create", _v1.create_session,
+          SERVICE),
+    Route("get_rendering_session_properties", "GET", _V1 + "sessions/{id}/properties",
+          _v1.session_properties, SERVICE),
+    Route("get_current_rendering_sessions", "GET", _V1 + "sessions", _v1.list_sessions, SERVICE),
+    Route("update_rendering_session", "PATCH", _V1 + "sessions/{id}", _v1.update_session,
+          SERVICE),
+    Route("stop_rendering_session", "DELETE", _V1 + "sessions/{id}", _v1.stop_session, SERVICE),
+
+    Route("page", "GET", "", _pages.state_page, OWN),
+    Route("state", "GET", "_emulator/state", _admin.state, OWN),
+    Route("overview", "GET", "_emulator/overview", _admin.overview, OWN),
+    Route("requests", "GET", "_emulator/requests", _admin.requests, OWN),
+    Route("reset", "POST", "_emulator/reset", _admin.reset, OWN),
+    Route("clock", "GET", "_emulator/clock", _admin.clock, OWN),
+    Route("advance", "POST", "_emulator/clock", _admin.advance, OWN),
+    Route("capacity", "POST", "_emulator/capacity", _admin.capacity, OWN),
+    Route("throttle", "POST", "_emulator/throttle", _admin.throttle, OWN),
+    Route("faults", "GET", "_emulator/faults", _admin.faults, OWN),
+    Route("add_fault", "POST", "_emulator/faults", _admin.add_fault, OWN),
+    Route("clear_faults", "DELETE", "_emulator/faults", _admin.clear_faults, OWN),
+    Route("fail_session", "POST", "_emulator/sessions/{id}/fail", _admin.fail_session, OWN),
+    Route("end_session", "POST", "_emulator/sessions/{id}/stop", _admin.stop_session, OWN),
+    Route("extend_session", "POST", "_emulator/sessions/{id}/extend", _admin.extend_session, OWN),
+
+    Route("inspector_hint", "GET", "", _pages.inspector_hint, INSPECTOR),
+    Route("inspector", "POST", "", _pages.inspector, INSPECTOR),
+    Route("inspector_data", "GET", "inspector.json", _pages.inspector_data, INSPECTOR),
+)
+
+
+def _index() -> dict[tuple[bool, int], list[tuple[Route, tuple[str, ...]]]]:
+    index: dict[tuple[bool, int], list[tuple[Route, tuple[str, ...]]]] = {}
+    for route in ROUTES:
+        parts = tuple(route.path.split("/")) if route.path else ()
+        index.setdefault((route.kind == INSPECTOR, len(parts)), []).append((route, parts))
+    return index
+
+
+_INDEX = _index()
+
+
+def find(method: str, segments: tuple[str, ...], *, inspector: bool,
+         ) -> tuple[Route, dict[str, str]]:
+    """Return the route of a request and its named segments; raise HttpError 404 or 405."""
+    wanted = "GET" if method == "HEAD" else method
+    allowed: list[str] = []
+    for route, parts in _INDEX.get((inspector, len(segments)), ()):
+        params: dict[str, str] = {}
+        for part, given in zip(parts, segments):
+            if part[0] == "{":
+                params[part[1:-1]] = given
+            elif part != given and part != given.lower():
+                break
+        else:
+            if route.method == wanted:
+                return route, params
+            allowed.append(route.method)
+    if allowed:
+        if "GET" in allowed:
+            allowed.append("HEAD")
+        raise HttpError(405, f"This path takes {' or '.join(allowed)}.",
+                        (("Allow", ", ".join(allowed)),))
+    raise HttpError(404, "There is no such path here.")

@@ -1,0 +1,1 @@
+"""Tests of the frontend, sessions, waits and all that users call."""

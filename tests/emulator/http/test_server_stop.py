@@ -1,0 +1,185 @@
+"""Starting and stopping: the port, the connections and the threads."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import sys
+import threading
+import time
+
+import pytest
+
+from arr.emulator import Emulator
+
+from ...support.emulator import LIMIT, Client
+
+
+def test_a_busy_port_is_an_oserror_at_once(emulator: Emulator, client: Client) -> None:
+    with pytest.raises(OSError):
+        Emulator(port=client.port).start()
+    assert client.call("GET", "/sessions").status == 200
+
+
+def test_stopping_takes_less_time_than_eight_first_calls_and_is_idempotent() -> None:
+    times, calls = [], []
+    for _ in range(5):
+        emulator = Emulator().start()
+        began = time.perf_counter()
+        clients = [Client(emulator) for _ in range(8)]
+        assert all(each.call("GET", "/sessions").status == 200 for each in clients)
+        calls.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        emulator.stop()
+        times.append(time.perf_counter() - began)
+        emulator.stop()
+        for each in clients:
+            each.connection.close()
+    assert sorted(times)[2] < sorted(calls)[2], (times, calls)  # a polling stop takes 0.5 s
+
+
+def test_kept_connections_are_closed_and_a_new_server_answers_for_itself() -> None:
+    old = Emulator(account_key="old").start()
+    client = Client(old)
+    assert client.call("GET", "/sessions").status == 200
+    old.stop()
+    with Emulator(port=client.port, account_key="new") as new:
+        with pytest.raises((http.client.HTTPException, ConnectionError)):
+            client.send("GET", "/_emulator/state")
+        client.connection.close()
+        key = f"Bearer {new.account_id}:new"
+        path = f"/accounts/{new.account_id}/token"
+        assert client.send("GET", path, headers={"Authorization": key}).status == 200
+    client.connection.close()
+
+
+def test_no_thread_is_left_after_stop() -> None:
+    before = set(threading.enumerate())
+    emulator = Emulator().start()
+    clients = [Client(emulator) for _ in range(16)]
+    for each in clients:
+        each.token
+    emulator.stop()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(LIMIT)
+        assert not thread.is_alive()
+    for each in clients:
+        each.connection.close()
+
+
+def test_nothing_answers_after_stop(emulator: Emulator, client: Client) -> None:
+    emulator.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", client.port), LIMIT)
+
+
+def test_stop_before_start_and_a_second_start() -> None:
+    emulator = Emulator()
+    emulator.stop()
+    with pytest.raises(RuntimeError):
+        emulator.url
+    with emulator:
+        with pytest.raises(RuntimeError):
+            emulator.start()
+    assert "127.0.0.1" in repr(emulator)
+
+
+def test_an_interrupt_inside_start_leaves_nothing_running(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    before = set(threading.enumerate())
+
+    class Interrupted(threading.Thread):
+        def start(self) -> None:
+            super().start()
+            raise KeyboardInterrupt
+
+    emulator = Emulator()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "Thread", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            emulator.start()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(LIMIT)
+        assert not thread.is_alive()
+    with emulator, Client(emulator) as client:
+        assert client.call("GET", "/sessions").status == 200
+
+
+def test_stopping_while_clients_connect_hangs_nobody() -> None:
+    for _ in range(10):
+        emulator = Emulator().start()
+        port = int(emulator.url.rpartition(":")[2])
+        begun = threading.Barrier(5)
+
+        def knock() -> None:
+            begun.wait(LIMIT)
+            try:
+                while True:
+                    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
+                    connection.request("GET", "/_emulator/clock")
+                    connection.getresponse().read()
+                    connection.close()
+            except (OSError, http.client.HTTPException):
+                connection.close()
+
+        threads = [threading.Thread(target=knock) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        begun.wait(LIMIT)
+        emulator.stop()
+        for thread in threads:
+            thread.join(LIMIT)
+            assert not thread.is_alive()
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="::1 may be missing")
+def test_ipv6_loopback_works() -> None:
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6 on this machine")
+    try:
+        emulator = Emulator(host="::1").start()
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    with_brackets = emulator.url
+    try:
+        assert with_brackets.startswith("http://[::1]:")
+        connection = http.client.HTTPConnection("::1", int(with_brackets.rpartition(":")[2]),
+                                                timeout=LIMIT)
+        connection.request("GET", "/_emulator/clock")
+        assert connection.getresponse().status == 200
+        connection.close()
+    finally:
+        emulator.stop()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "127.0.0.1.evil.example",
+                                  "example.com", "", "127.1"])
+def test_only_loopback_is_bound_unless_told_otherwise(host: str) -> None:
+    with pytest.raises(ValueError, match="allow_remote"):
+        Emulator(host=host)
+
+
+def test_sixty_four_clients_at_once_on_two_thousand_sessions(emulator: Emulator) -> None:
+    begun = threading.Barrier(64)
+    made: list[str] = []
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with Client(emulator) as client:
+                begun.wait(LIMIT)
+                mine = [client.create() for _ in range(32)]
+                made.extend(mine)
+                assert client.status(mine[-1]) == "Starting"
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(64)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(25)
+    assert failures == [] and len(set(made)) == 2048
+    with Client(emulator) as client:
+        listed = client.call("GET", "/sessions").json()["sessions"]
+    assert {session["sessionId"] for session in listed} == set(made)

@@ -1,0 +1,232 @@
+"""Directories as containers: what is below the root is reached, and nothing else."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import List
+
+import pytest
+
+from arr.emulator._ingestion.refusals import IngestionError, MissingFile
+from arr.emulator._ingestion.containers import open_container
+from arr.emulator._ingestion.containers.base import Container, check_name
+from arr.emulator._ingestion.pipeline import ingest
+
+from ...support.models import run, triangle
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX files")
+
+
+def container(root: Path, folder: str = "") -> Container:
+    return open_container((root / folder).as_uri(), "modelUrl", container_root=root,
+                          allowed_hosts=())
+
+
+def read(root: Path, name: str, limit: int = 100) -> bytes:
+    return b"".join(container(root).chunks(name, limit))
+
+
+def test_without_a_container_root_the_option_is_named(tmp_path: Path) -> None:
+    with pytest.raises(IngestionError, match="--container-root DIR"):
+        open_container(tmp_path.as_uri(), "modelUrl", container_root=None, allowed_hosts=())
+
+
+def test_names_are_sorted_and_limited(tmp_path: Path) -> None:
+    for name in ("b", "a", "sub"):
+        path = tmp_path / name
+        path.write_bytes(b"") if name != "sub" else path.mkdir()
+    (tmp_path / "sub" / "c").write_bytes(b"")
+    assert container(tmp_path).names(10) == ["a", "b", "sub/c"]
+    assert container(tmp_path).names(2) == ["a", "b"]
+
+
+def test_percent_encoded_names_are_decoded_once(tmp_path: Path) -> None:
+    (tmp_path / "a b%20é").mkdir()
+    (tmp_path / "a b%20é" / "m").write_bytes(b"x")
+    assert b"".join(container(tmp_path, "a b%20é").chunks("m", 1)) == b"x"
+
+
+@pytest.mark.parametrize("url, reason", [
+    ("", "is empty"),
+    ("models", "must be a file:// URL"),
+    ("ftp://host/x", "must be a file:// URL"),
+    ("file:relative", "not absolute|no drive"),
+    ("file://host/share", "names the host 'host'"),
+    ("file:////host/share", "not below|names the host|no drive"),
+    ("file:///root/../etc", r'holds "\.\."'),
+    ("file:///root/%2e%2e/etc", r'holds "\.\."'),
+    ("file:///a%2fb", "encoded slash"),
+    ("file:///a%5cb", "encoded slash"),
+    ("file:///a\\b", "backslash"),
+    ("file:///a%00b", "control character"),
+    ("file:///a\nb", "control characters"),
+    ("file:///a%0ab", "control character"),
+    ("file:///%ff", "not UTF-8"),
+    ("file:///a?sv=1", "takes no"),
+    ("file:///a#b", "takes no"),
+    ("file://[", "not a valid URL"),
+    ("file:///", "not below the emulator's container root|no drive"),
+    ("file:///etc", "not below the emulator's container root|no drive"),
+])
+def test_a_url_that_is_no_directory_below_the_root_is_refused(
+        tmp_path: Path, url: str, reason: str) -> None:
+    with pytest.raises(IngestionError, match=reason):
+        open_container(url, "modelUrl", container_root=tmp_path, allowed_hosts=())
+
+
+def test_a_directory_beside_the_root_with_its_name_as_prefix_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root2").mkdir()
+    with pytest.raises(IngestionError, match="not below"):
+        open_container((tmp_path / "root2").as_uri(), "modelUrl",
+                       container_root=tmp_path / "root", allowed_hosts=())
+
+
+def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(IngestionError, match="Container not found: modelUrl.*gone"):
+        container(tmp_path, "gone")
+
+
+@pytest.mark.parametrize("name", [
+    "", "/etc/passwd", "../x", "a/../../x", "a//b", "./a", "a/.", "a\\b", "..\\x", "C:/x", "c:x",
+    "a\0b", "a\nb", "\ud800", "a" * 1025])
+def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
+    with pytest.raises(IngestionError, match="modelName"):
+        check_name(name, "modelName")
+
+
+def test_a_missing_file_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for name in ("gone", "gone/deeper", "file/deeper"):
+        with pytest.raises(MissingFile):
+            read(tmp_path, name)
+
+
+def test_a_directory_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(IngestionError, match="not a regular file but a directory"):
+        read(tmp_path, "sub")
+
+
+def test_a_file_above_the_limit_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(bytes(101))
+    with pytest.raises(IngestionError, match="too large: it has 101 bytes, and 100 bytes"):
+        read(tmp_path, "big")
+
+
+@posix
+def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
+    getattr(os, "mkfifo")(tmp_path / "pipe")
+    with pytest.raises(IngestionError, match="not a regular file"):
+        read(tmp_path, "pipe")
+
+
+@posix
+@pytest.mark.parametrize("name", ["link", "folder/secret"])
+def test_a_link_out_of_the_container_is_refused(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "secret").write_bytes(b"x")
+    (root / "link").symlink_to(tmp_path / "secret")
+    (root / "folder").symlink_to(tmp_path)
+    with pytest.raises(IngestionError, match="leads out of the container"):
+        read(root, name)
+
+
+@posix
+def test_a_container_that_is_a_link_out_of_the_root_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "link").symlink_to(tmp_path)
+    with pytest.raises(IngestionError, match="not below"):
+        container(root, "link")
+
+
+@posix
+def test_a_link_inside_the_container_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("file")
+    assert read(tmp_path, "link") == b"x"
+
+
+@posix
+def test_a_circle_of_links_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(IngestionError):
+        read(tmp_path, "a")
+
+
+@posix
+def test_a_planted_link_is_replaced_and_its_target_left_alone(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "precious").write_bytes(b"precious")
+    (root / "out").symlink_to(tmp_path / "precious")
+    container(root).write("out", io.BytesIO(b"new"), 3)
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+    assert not (root / "out").is_symlink() and (root / "out").read_bytes() == b"new"
+
+
+@posix
+def test_the_written_file_has_ordinary_permissions(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        container(tmp_path).write("out", io.BytesIO(b"x"), 1)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o644
+
+
+def test_a_directory_in_the_way_of_the_output_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with pytest.raises(IngestionError, match="a directory has this name"):
+        container(tmp_path).write("out", io.BytesIO(b"x"), 1)
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: "int | None" = -1, /) -> bytes:
+            raise RuntimeError("source broke")
+
+    (tmp_path / "out").write_bytes(b"old")
+    with pytest.raises(RuntimeError):
+        container(tmp_path).write("out", Broken(), 1)
+    assert os.listdir(tmp_path) == ["out"] and (tmp_path / "out").read_bytes() == b"old"
+
+
+def test_a_missing_model_is_answered_with_some_names_that_are_there(tmp_path: Path) -> None:
+    files = {f"m{i}": b"x" for i in range(12)}
+    with pytest.raises(IngestionError, match="Model not found: 'gone'.*'m0', 'm1'.* and 4 more"):
+        run(tmp_path, {**files}, model="gone")
+
+
+def test_progress_rises_to_one_with_texts(tmp_path: Path) -> None:
+    run(tmp_path, {"m.gltf": triangle()})
+    seen: List[float] = []
+    texts: List[str] = []
+
+    def report(progress: float, text: str) -> None:
+        seen.append(progress)
+        texts.append(text)
+
+    ingest("m.gltf", (tmp_path / "in").as_uri(), (tmp_path / "out").as_uri(),
+           container_root=tmp_path, allowed_hosts=(), report=report)
+    assert seen == sorted(seen) and seen[0] == 0.0 and seen[-1] == 1.0 and all(texts)
+
+
+def test_what_report_raises_ends_the_work(tmp_path: Path) -> None:
+    class Stop(Exception):
+        pass
+
+    def report(progress: float, text: str) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        ingest("m", tmp_path.as_uri(), tmp_path.as_uri(), container_root=tmp_path,
+               allowed_hosts=(), report=report)

@@ -1,0 +1,389 @@
+"""glTF 1.0 and 2.0: what is counted, what is measured, and what is refused with which reason."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+
+from arr.emulator._ingestion.formats import gltf_accessors as _accessors
+from arr.emulator._ingestion.pipeline import IngestionError
+
+from ...support.models import (
+    CORNERS, Json, bounds, data_uri, floats, positions, run, triangle, triangle_1,
+)
+
+
+def refusal(root: Path, model: Any) -> str:
+    with pytest.raises(IngestionError) as caught:
+        run(root, {"m.gltf": model})
+    return str(caught.value)
+
+
+def test_a_triangle_is_counted_and_measured(tmp_path: Path) -> None:
+    found = run(tmp_path, {"m.gltf": triangle(materials=[{}])}).as_dict()
+    counts = {key: found[key] for key in (
+        "format", "meshes", "primitives", "vertices", "triangles", "materials", "textures",
+        "nodes")}
+    assert counts == {"format": "glTF 2.0", "meshes": 1, "primitives": 1, "vertices": 3,
+                      "triangles": 1, "materials": 1, "textures": 0, "nodes": 1}
+    assert found["bounds"] == {"min": [0, 0, -1], "max": [2, 3, 0]}
+
+
+def test_the_summary_is_json(tmp_path: Path) -> None:
+    summary = run(tmp_path, {"m.gltf": triangle()})
+    assert json.loads(json.dumps(summary.as_dict())) == summary.as_dict()
+
+
+def test_gltf_1_is_read_by_its_ids(tmp_path: Path) -> None:
+    summary = run(tmp_path, {"m.gltf": triangle_1()})
+    assert summary.info.format == "glTF 1.0"
+    assert (summary.info.triangles, summary.info.materials) == (1, 1)
+    assert bounds(summary) == ([1, 0, -1], [3, 3, 0])
+
+
+def test_gltf_1_is_recognised_without_asset(tmp_path: Path) -> None:
+    model = triangle_1()
+    del model["asset"]
+    assert run(tmp_path, {"m": model}).info.format == "glTF 1.0"
+
+
+def test_the_format_is_told_by_content_not_by_name(tmp_path: Path) -> None:
+    assert run(tmp_path, {"m.fbx": triangle()}).info.format == "glTF 2.0"
+
+
+@pytest.mark.parametrize("mode, count, triangles", [
+    (0, 9, 0), (1, 9, 0), (2, 9, 0), (3, 9, 0), (4, 9, 3), (5, 9, 7), (6, 9, 7), (5, 1, 0)])
+def test_every_mode_has_its_number_of_triangles(
+        tmp_path: Path, mode: int, count: int, triangles: int) -> None:
+    data = floats([(0, 0, 0)] * count)
+    model = positions(data, {"bufferView": 0, "componentType": 5126, "count": count})
+    model["meshes"][0]["primitives"][0]["mode"] = mode
+    assert run(tmp_path, {"m": model}).info.triangles == triangles
+
+
+def test_a_mesh_shown_twice_is_drawn_twice_and_held_once(tmp_path: Path) -> None:
+    nodes = [{"mesh": 0}, {"mesh": 0, "translation": [10, 0, 0]}]
+    summary = run(tmp_path, {"m": triangle(nodes=nodes, scenes=[{"nodes": [0, 1]}])})
+    assert (summary.info.triangles, summary.info.drawn_triangles) == (1, 2)
+    assert (summary.info.vertices, summary.info.instances) == (3, 2)
+    assert bounds(summary) == ([0, 0, -1], [12, 3, 0])
+
+
+def test_nodes_outside_the_scene_do_not_count_for_the_bounds(tmp_path: Path) -> None:
+    nodes = [{"mesh": 0}, {"mesh": 0, "translation": [99, 0, 0]}]
+    assert bounds(run(tmp_path, {"m": triangle(nodes=nodes)})) == ([0, 0, -1], [2, 3, 0])
+
+
+def test_node_parts_apply_scale_then_rotation_then_translation(tmp_path: Path) -> None:
+    half = math.sqrt(0.5)
+    nodes = [{"children": [1], "translation": [0, 0, 5]},
+             {"mesh": 0, "scale": [2, 1, 1], "rotation": [0, 0, half, half],
+              "translation": [1, 0, 0]}]
+    low, high = bounds(run(tmp_path, {"m": triangle(nodes=nodes)}))
+    assert low == pytest.approx([-2, 0, 4]) and high == pytest.approx([1, 4, 5])
+
+
+def test_a_node_matrix_is_read_by_columns(tmp_path: Path) -> None:
+    matrix = [0, 1, 0, 0, -1, 0, 0, 0, 0, 0, 1, 0, 7, 0, 0, 1]
+    nodes = [{"mesh": 0, "matrix": matrix}]
+    assert bounds(run(tmp_path, {"m": triangle(nodes=nodes)})) == ([4, 0, -1], [7, 2, 0])
+
+
+def test_bounds_come_from_the_data_not_from_claims(tmp_path: Path) -> None:
+    model = triangle()
+    model["accessors"][0].update(min=[-9, -9, -9], max=[9, 9, 9])
+    assert bounds(run(tmp_path, {"m": model})) == ([0, 0, -1], [2, 3, 0])
+
+
+def test_interleaved_positions_are_read_over_the_gaps(tmp_path: Path) -> None:
+    data = b"".join(struct.pack("<6f", *corner, 50, 60, 70) for corner in CORNERS)[:-12]
+    model = positions(data, {"bufferView": 0, "componentType": 5126, "count": 3},
+                      views=[{"buffer": 0, "byteLength": len(data), "byteStride": 24}])
+    assert bounds(run(tmp_path, {"m": model})) == ([0, 0, -1], [2, 3, 0])
+
+
+def test_long_accessors_are_measured_in_pieces(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_accessors, "_STEP", 4)
+    rows = [(i, -i, 0) for i in range(11)]
+    model = positions(floats(rows), {
+        "bufferView": 0, "componentType": 5126, "count": 11})
+    assert bounds(run(tmp_path, {"m": model})) == ([0, -10, 0], [10, 0, 0])
+
+
+def test_normalised_integers_are_fractions(tmp_path: Path) -> None:
+    data = struct.pack("<3bx3bx", 127, 0, -128, 0, 0, 0)
+    model = positions(data, {"bufferView": 0, "componentType": 5120, "count": 2,
+                             "normalized": True},
+                      views=[{"buffer": 0, "byteLength": len(data), "byteStride": 4}])
+    assert bounds(run(tmp_path, {"m": model})) == ([0, 0, -1], [1, 0, 0])
+
+
+def test_plain_integers_are_taken_as_they_are(tmp_path: Path) -> None:
+    data = struct.pack("<6h", 1, 2, 3, -4, 5, 6)
+    model = positions(data, {"bufferView": 0, "componentType": 5122, "count": 2})
+    assert bounds(run(tmp_path, {"m": model})) == ([-4, 2, 3], [1, 5, 6])
+
+
+def sparse(rows: List[Any], places: bytes, count: int) -> Json:
+    values = floats(rows)
+    base = floats(CORNERS)
+    model = positions(
+        base + places + values, {"bufferView": 0, "componentType": 5126, "count": count},
+        views=[{"buffer": 0, "byteLength": 36},
+               {"buffer": 0, "byteOffset": 36, "byteLength": len(places)},
+               {"buffer": 0, "byteOffset": 36 + len(places), "byteLength": len(values)}])
+    model["accessors"][0]["sparse"] = {
+        "count": len(rows), "indices": {"bufferView": 1, "componentType": 5121},
+        "values": {"bufferView": 2}}
+    return model
+
+
+def test_sparse_values_replace_the_ones_below(tmp_path: Path) -> None:
+    model = sparse([(1, 1, 1)], b"\x01\0\0\0", 3)
+    assert bounds(run(tmp_path, {"m": model})) == ([0, 0, -1], [1, 3, 1])
+
+
+def test_sparse_values_replace_zeros_without_a_buffer_view(tmp_path: Path) -> None:
+    model = sparse([(1, 1, 1), (2, 2, 2)], b"\x01\x02\0\0", 3)
+    del model["accessors"][0]["bufferView"]
+    assert bounds(run(tmp_path, {"m": model})) == ([0, 0, 0], [2, 2, 2])
+
+
+def test_sparse_values_for_every_element_leave_no_zero(tmp_path: Path) -> None:
+    model = sparse([(1, 1, 1), (2, 2, 2)], b"\0\x01\0\0", 2)
+    del model["accessors"][0]["bufferView"]
+    assert bounds(run(tmp_path, {"m": model})) == ([1, 1, 1], [2, 2, 2])
+
+
+@pytest.mark.parametrize("places", [b"\x01\x01\0\0", b"\x02\x01\0\0", b"\x01\x03\0\0"])
+def test_sparse_indices_must_rise_and_stay_inside(tmp_path: Path, places: bytes) -> None:
+    assert "must rise" in refusal(tmp_path, sparse([(1, 1, 1)] * 2, places, 3))
+
+
+def test_files_beside_the_model_are_packed_and_no_others(tmp_path: Path) -> None:
+    data = floats(CORNERS) + struct.pack("<3H", 0, 1, 2)
+    model = triangle(buffers=[{"byteLength": 42, "uri": "part%20one.bin"}],
+                     images=[{"uri": "../pics/a.png"}, {"uri": data_uri(b"png")}])
+    summary = run(tmp_path, {"sub/m.gltf": model, "sub/part one.bin": data, "pics/a.png": b"png",
+                             "other.bin": b"x"})
+    assert [file.name for file in summary.files] == [
+        "pics/a.png", "sub/m.gltf", "sub/part one.bin"]
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    reason = refusal(tmp_path, triangle(buffers=[{"byteLength": 42, "uri": "gone.bin"}]))
+    assert "buffers[0].uri names the file 'gone.bin'" in reason
+
+
+@pytest.mark.parametrize("uri, reason", [
+    ("../../m.bin", "leads out of the container"),
+    ("%2e%2e/m.bin", "leads out of the container"),
+    ("..", "leads out of the container"),
+    ("/etc/passwd", "must be relative"),
+    ("file:///etc/passwd", "must be relative"),
+    ("https://example.com/m.bin", "must be relative"),
+    ("//example.com/m.bin", "must be relative"),
+    ("a\\b.bin", "backslash"),
+    ("a%00.bin", "control characters"),
+    ("%ff.bin", "not a valid URI"),
+    ("", "is empty"),
+    ("http://[", "not a valid URI"),
+    ("data:,", "must have 42 bytes"),
+    ("data:;base64", "without a comma"),
+    ("data:;base64,A", "not valid base64"),
+    ("data:;base64,****", "not base64"),
+])
+def test_a_uri_that_leads_elsewhere_is_refused(tmp_path: Path, uri: str, reason: str) -> None:
+    assert reason in refusal(tmp_path, triangle(buffers=[{"byteLength": 42, "uri": uri}]))
+
+
+def changed(path: str, value: Any) -> Json:
+    """Return the triangle with one value replaced, or dropped for Ellipsis."""
+    model: Any = triangle()
+    *parents, last = [int(key) if key.isdigit() else key for key in path.split(".")]
+    item = model
+    for key in parents:
+        item = item[key]
+    if value is ...:
+        del item[last]
+    else:
+        item[last] = value
+    return dict(model)
+
+
+@pytest.mark.parametrize("path, value, reason", [
+    ("accessors.0.count", 4, "accessors[0] ends at byte 48 of a buffer view that has 36 bytes"),
+    ("accessors.0.count", 10 ** 15, "between 1 and 500000000"),
+    ("accessors.0.count", 0, "between 1 and"),
+    ("accessors.0.count", True, "not true"),
+    ("accessors.0.count", ..., "but it is missing"),
+    ("accessors.0.byteOffset", 1, "ends at byte 37"),
+    ("accessors.0.byteOffset", -1, "from 0, not -1"),
+    ("accessors.0.componentType", 5124, "one of 5120"),
+    ("accessors.0.type", "VEC9", "one of SCALAR"),
+    ("accessors.0.type", "VEC2", "must be VEC3"),
+    ("accessors.0.bufferView", 7, "refers to bufferViews[7], but bufferViews has 2 entries"),
+    ("accessors.0.bufferView", -1, "refers to bufferViews[-1]"),
+    ("accessors.0.bufferView", "0", "must be an index into bufferViews"),
+    ("accessors.0.normalized", 1, "true or false"),
+    ("accessors.0.sparse", {"count": 1}, "indices and values"),
+    ("accessors.1.type", "VEC2", "ends at byte 12"),
+    ("accessors.1.componentType", 5122, "unsigned"),
+    ("accessors.0", 3, "must be a JSON object"),
+    ("bufferViews.0.byteLength", 60, "ends at byte 60 of a buffer that has 42 bytes"),
+    ("bufferViews.0.byteStride", 4, "elements of 12 bytes every 4 bytes"),
+    ("bufferViews.0.byteStride", 10 ** 9, "between 0 and 252"),
+    ("bufferViews.0.buffer", 1, "buffers has 1 entries"),
+    ("bufferViews.0.buffer", ..., "names no buffer"),
+    ("buffers.0.byteLength", 43, "must have 43 bytes, but only 42 bytes are there"),
+    ("buffers.0.uri", ..., "has no uri"),
+    ("buffers", {}, "must be a list"),
+    ("meshes.0.primitives.0.indices", 5, "refers to accessors[5]"),
+    ("meshes.0.primitives.0.attributes.POSITION", None, "must be an index"),
+    ("meshes.0.primitives.0.attributes.NORMAL", 9, "refers to accessors[9]"),
+    ("meshes.0.primitives.0.attributes.POSITION", 1, "must be VEC3"),
+    ("meshes.0.primitives.0.material", 0, "there are no materials"),
+    ("meshes.0.primitives.0.mode", 7, "between 0 and 6"),
+    ("meshes.0.primitives", {}, "must be a list"),
+    ("nodes.0.mesh", 1, "meshes has 1 entries"),
+    ("nodes.0.matrix", [1] * 15, "a list of 16 numbers"),
+    ("nodes.0.matrix", [1] * 16, "must be affine"),
+    ("nodes.0.rotation", [0, 0, 0, 0], "unit quaternion"),
+    ("nodes.0.scale", [1, 1, "1"], "finite numbers only"),
+    ("nodes.0.scale", [1, 1, 1e308 * 10], "not a JSON number"),
+    ("nodes.0.scale", [1e308, 1e308, 1e308], "no finite bounding box"),
+    ("nodes.0.children", [0], "circle"),
+    ("scenes.0.nodes", [0, 0], "listed twice"),
+    ("scene", 1, "refers to scenes[1]"),
+    ("asset.version", "3.0", "glTF version '3.0'"),
+    ("asset.version", ..., "not glTF"),
+    ("asset.minVersion", "2.1", "needs a reader of glTF '2.1'"),
+    ("extensionsRequired", ["KHR_draco_mesh_compression"], "Draco"),
+    ("extensionsRequired", ["EXT_meshopt_compression"], "meshopt"),
+    ("extensionsRequired", ["ACME_rockets"], "'ACME_rockets', which is not supported"),
+    ("extensionsRequired", [3], "a list of names"),
+    ("asset.version", [[2]], "must be a string, not a list"),
+    ("asset.minVersion", True, "must be a string"),
+    ("images", [{"extensions": {"KHR_binary_glTF": {"bufferView": []}}, "uri": "x" * 5000}],
+     "longer than 4096"),
+    ("images", [{"uri": "data:," + "%41" * 400000}], "that is not base64"),
+    ("images", [{"uri": "/" * 5000}], "longer than 4096"),
+    ("images", [{}], "neither a uri nor a bufferView"),
+    ("materials", [{"normalTexture": {"index": 0}}], "there are no textures"),
+])
+def test_a_model_that_does_not_hold_together_says_where(
+        tmp_path: Path, path: str, value: Any, reason: str) -> None:
+    assert reason in refusal(tmp_path, changed(path, value))
+
+
+def test_an_index_above_the_vertices_is_refused(tmp_path: Path) -> None:
+    data = floats(CORNERS) + struct.pack("<3H", 0, 1, 3)
+    model = triangle(buffers=[{"byteLength": 42, "uri": data_uri(data)}])
+    assert "the index 3, but there are 3 vertices" in refusal(tmp_path, model)
+
+
+def test_attributes_of_different_lengths_are_refused(tmp_path: Path) -> None:
+    model = triangle()
+    model["accessors"].append(
+        {"bufferView": 0, "componentType": 5126, "count": 2, "type": "VEC3"})
+    model["meshes"][0]["primitives"][0]["attributes"]["NORMAL"] = 2
+    assert "2 values for 3 positions" in refusal(tmp_path, model)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_position_that_is_not_finite_is_refused(tmp_path: Path, value: float) -> None:
+    data = floats([(0, 0, 0), (0, value, 0)])
+    model = positions(data, {"bufferView": 0, "componentType": 5126, "count": 2})
+    assert "not finite" in refusal(tmp_path, model)
+
+
+def test_a_long_circle_of_nodes_is_refused(tmp_path: Path) -> None:
+    nodes: List[Dict[str, Any]] = [{"children": [(i + 1) % 5000]} for i in range(5000)]
+    assert "circle" in refusal(tmp_path, triangle(nodes=[*nodes, {}], scenes=[{"nodes": [5000]}]))
+
+
+def test_a_node_with_two_parents_is_refused(tmp_path: Path) -> None:
+    nodes = [{"children": [2]}, {"children": [2]}, {"mesh": 0}]
+    assert "two parents" in refusal(tmp_path, triangle(nodes=nodes, scenes=[{"nodes": [0, 1]}]))
+
+
+def test_a_deep_tree_of_nodes_is_walked(tmp_path: Path) -> None:
+    nodes: List[Dict[str, Any]] = [
+        {"children": [i + 1], "translation": [1, 0, 0]} for i in range(20000)]
+    summary = run(tmp_path, {"m": triangle(nodes=[*nodes, {"mesh": 0}])})
+    assert bounds(summary) == ([20000, 0, -1], [20002, 3, 0])
+
+
+def test_accessors_that_read_the_same_bytes_without_end_are_refused(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_accessors, "_ALWAYS_READ", 0)
+    model = triangle(
+        accessors=[{"bufferView": 0, "componentType": 5126, "type": "VEC3", "count": 1000,
+                    "byteOffset": 4 * i} for i in range(100)],
+        meshes=[{"primitives": [{"attributes": {"POSITION": i}, "mode": 0} for i in range(100)]}],
+        bufferViews=[{"buffer": 0, "byteLength": 12400}],
+        buffers=[{"byteLength": 12400, "uri": "m.bin"}])
+    with pytest.raises(IngestionError, match="overlap so much"):
+        run(tmp_path, {"m": model, "m.bin": bytes(12400)})
+
+
+def test_draco_without_a_fallback_is_refused_when_not_required(tmp_path: Path) -> None:
+    model = triangle()
+    del model["accessors"][0]["bufferView"]
+    model["meshes"][0]["primitives"][0]["extensions"] = {"KHR_draco_mesh_compression": {}}
+    assert "Draco" in refusal(tmp_path, model)
+
+
+@pytest.mark.parametrize("text, reason", [
+    (b"", "is empty"),
+    (b"hello", "none of the supported formats"),
+    (b"{", "not valid JSON"),
+    (b"{}", "not glTF"),
+    (b'{"a":' * 100000, "nested too deeply"),
+    (b'{"a":[' + b"[" * 3000 + b"]" * 3000 + b"]}", "not glTF|nested too deeply"),
+    (b'{"asset":{"version":"2.0"},"x":' + b"1" * 5000 + b"}", "too many digits"),
+    (b'{"asset":{"version":"2.0"},"x":NaN}', "NaN is not a JSON number"),
+    (b'{"x":"\xff"}', "not UTF-8"),
+])
+def test_text_that_is_no_model_is_refused(tmp_path: Path, text: bytes, reason: str) -> None:
+    with pytest.raises(IngestionError, match=reason):
+        run(tmp_path, {"m.gltf": text})
+
+
+def test_more_json_values_than_the_limit_are_refused_unparsed(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arr.emulator._ingestion.strict_json.MAX_JSON_VALUES", 100)
+    assert "more than 100 JSON values" in refusal(tmp_path, triangle(extras=[[]] * 200))
+
+
+def test_more_json_objects_than_the_limit_are_refused_unparsed(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arr.emulator._ingestion.strict_json.MAX_JSON_OBJECTS", 100)
+    assert "more than 100 JSON objects" in refusal(tmp_path, triangle(extras=[[]] * 200))
+
+
+def test_base64_may_be_percent_encoded(tmp_path: Path) -> None:
+    model = triangle(images=[{"uri": "data:image/png;base64,%2b%2F8%3D"}])
+    assert run(tmp_path, {"m": model}).info.triangles == 1
+
+
+def test_more_files_than_the_limit_are_refused(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arr.emulator._ingestion.pipeline.MAX_FILES", 2)
+    files: Dict[str, Any] = {"m": triangle(images=[{"uri": f"{i}.png"} for i in range(5)])}
+    with pytest.raises(IngestionError, match="more than 2 files"):
+        run(tmp_path, {**files, **{f"{i}.png": b"x" for i in range(5)}})
+
+
+def test_all_files_of_a_model_share_one_limit(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arr.emulator._ingestion.pipeline.MAX_MODEL_BYTES", 3000)
+    files: Dict[str, Any] = {"m": triangle(images=[{"uri": f"{i}.png"} for i in range(5)])}
+    with pytest.raises(IngestionError, match="'2.png' is too large"):
+        run(tmp_path, {**files, **{f"{i}.png": bytes(1000) for i in range(5)}})

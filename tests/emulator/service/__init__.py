@@ -1,0 +1,1 @@
+"""Tests of sessions, ingestions, tokens and faults."""

@@ -1,0 +1,291 @@
+"""What the pages are fed with: the overview, the history of a session, the meters; and what the
+pages and the replies say to a browser about themselves."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import ssl
+import time
+from pathlib import Path
+from typing import Any, Union
+from urllib.parse import urlencode
+
+import pytest
+
+import arr.emulator
+from arr.emulator import Emulator
+from arr.emulator._service.meter import SECONDS_KEPT, Meter
+
+from ...support.emulator import LIMIT, Answer, Client, Clock, raw
+
+FOLDER = Path(arr.emulator.__file__).parent / "_web"
+
+
+def inspector(client: Client, session_id: str) -> dict[str, Any]:
+    answer = client.send("GET", "/inspector.json", headers={
+        "Host": f"{session_id}.localhost:{client.port}",
+        "Authorization": "Bearer " + client.token})
+    assert answer.status == 200, answer.body
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def told(events: list[dict[str, Any]]) -> list[Union[str, int]]:
+    """Return one word for each event."""
+    words: list[Union[str, int]] = []
+    for event in events:
+        if event["kind"] == "request":
+            words.append(event["status"])
+        else:
+            words.append(event["status"] if event["kind"] == "state" else event["lease_seconds"])
+    return words
+
+
+# the history of a session
+
+def test_events_are_told_in_their_order(client: Client, clock: Clock) -> None:
+    session_id = client.create(lease="1:0:0")
+    clock.advance(2)
+    assert client.status(session_id) == "Starting"
+    clock.advance(2)
+    assert client.call("PATCH", f"/sessions/{session_id}", {"maxLeaseTime": "2:0:0"}).status == 200
+    assert client.call("PATCH", f"/sessions/{session_id}", {"maxLeaseTime": "1:0:0"}).status == 422
+    clock.advance(7300)
+    shown = inspector(client, session_id)
+    assert told(shown["events"]) == [202, "Starting", 200, "Ready", 200, 422, 7200, "Expired"]
+    assert shown["phases"] == [
+        {"status": "Starting", "after_seconds": 0}, {"status": "Ready", "after_seconds": 3},
+        {"status": "Expired", "after_seconds": 7203}]
+    times = [event["time"] for event in shown["events"]]
+    assert times == sorted(times)
+    assert "maximum lease time" in shown["events"][-1]["message"]
+
+
+def test_a_session_that_is_stopped_or_fails_early_was_never_ready(
+        emulator: Emulator, client: Client, clock: Clock) -> None:
+    stopped, failed = client.create(), client.create()
+    emulator.set_capacity({"big": 0})
+    doomed = client.create("big")
+    clock.advance(1)
+    client.call("DELETE", f"/sessions/{stopped}")
+    emulator.fail_session(failed, "why")
+    clock.advance(60)
+    assert told(inspector(client, stopped)["events"]) == [202, "Starting", 204, "Stopped"]
+    assert told(inspector(client, failed)["events"]) == [202, "Starting", "Error"]
+    last = inspector(client, doomed)["events"][-1]
+    assert last["status"] == "Error" and "capacity" in last["message"]
+
+
+def test_faults_and_refused_calls_are_among_the_events(emulator: Emulator, client: Client) -> None:
+    session_id = client.create()
+    path = f"/sessions/{session_id}/properties"
+    fault = emulator.add_fault("GET", "properties", status=503, times=1)
+    assert client.call("GET", path).status == 503
+    assert client.call("GET", path.upper(), headers={"Authorization": "Bearer x"}).status == 401
+    emulator.add_fault("GET", "properties", reset=True, times=1)
+    with pytest.raises(OSError):
+        client.call("GET", path)
+    client.connection.close()
+    events = [event for event in inspector(client, session_id)["events"]
+              if event["kind"] == "request"]
+    assert [(event["status"], event["fault"]) for event in events] == [
+        (202, 0), (503, fault.id), (401, 0), (0, fault.id + 1)]
+
+
+def test_another_accounts_request_is_not_a_sessions_event(emulator: Emulator,
+                                                          client: Client) -> None:
+    session_id = client.create()
+    emulator.add_account("other", "key")
+    with Client(emulator, "other", "key") as other:
+        assert other.call("GET", f"/sessions/{session_id}/properties").status == 404
+    assert told(inspector(client, session_id)["events"]) == [202, "Starting"]
+
+
+def test_only_the_last_two_hundred_events_are_kept(client: Client, clock: Clock) -> None:
+    session_id = client.create()
+    clock.advance(5)
+    for _ in range(210):
+        client.status(session_id)
+    shown = inspector(client, session_id)
+    assert told(shown["events"]) == [200] * 200 and shown["meter"]["total"] == 211
+    clock.advance(100_000)
+    client.forget_token()
+    assert told(inspector(client, session_id)["events"])[-2:] == [200, "Expired"]
+
+
+# meters
+
+def test_a_meter_counts_by_the_second() -> None:
+    meter = Meter()
+    for now, milliseconds, failed in ((10.0, 4.0, False), (10.9, 2.0, True), (12.5, 8.0, False),
+                                      (11.9, 1.0, False)):
+        meter.add(now, milliseconds, failed)
+    shown: Any = meter.snapshot(13.0)
+    assert (shown["now"], shown["total"], shown["window_seconds"]) == (13, 4, SECONDS_KEPT)
+    assert shown["seconds"] == [
+        {"second": 10, "requests": 2, "failed": 1, "mean": 3.0, "min": 2.0, "max": 4.0},
+        {"second": 12, "requests": 2, "failed": 0, "mean": 4.5, "min": 1.0, "max": 8.0}]
+    shown = meter.snapshot(12.0 + SECONDS_KEPT)
+    assert shown["seconds"] == [] and shown["total"] == 4
+    for second in range(1000):
+        meter.add(100.0 + second, 1.0, False)
+    shown = meter.snapshot(1099.0)
+    assert len(shown["seconds"]) == SECONDS_KEPT
+    meter.clear()
+    assert meter.snapshot(1099.0)["total"] == 0
+
+
+# the overview
+
+def test_the_overview_is_newest_first_with_counts(emulator: Emulator, client: Client,
+                                                  clock: Clock) -> None:
+    first, second = client.create(), client.create("big")
+    clock.advance(5)
+    third = client.create()
+    client.call("DELETE", f"/sessions/{first}")
+    client.call("POST", "/models/create", {
+        "modelName": "m", "modelUrl": "https://a.blob.core.windows.net/i?sig=SECRET",
+        "assetContainerUrl": "https://a.blob.core.windows.net/o?sig=SECRET"})
+    assert emulator.wait_ingestions()
+    clock.advance(2)
+    emulator.add_fault(path="nothing", status=500)
+    answer = client.admin("GET", "/overview")
+    shown = answer.json()
+    assert [each["id"] for each in shown["sessions"]] == [third, second, first]
+    assert shown["session_counts"] == {"Stopped": 1, "Ready": 1, "Starting": 1}
+    assert shown["ingestion_counts"] == {"Success": 1}
+    assert shown["ingestions"][0]["summary"] == {"meshes": 1}
+    assert [each["route"] for each in shown["requests"][:2]] == [
+        "start_asset_ingestion", "stop_rendering_session"]
+    assert shown["meter"]["total"] == len(emulator.requests()) == 6
+    assert len(shown["faults"]) == 1 and shown["holds"] == 0
+    assert "SECRET" not in answer.body.decode() and client.token not in answer.body.decode()
+    assert emulator.account_key not in answer.body.decode()
+
+
+def test_with_two_thousand_sessions_the_overview_is_small_and_quick(client: Client,
+                                                                    clock: Clock) -> None:
+    for _ in range(2000):
+        client.create()
+    clock.advance(5)
+    times, lists = [], []
+    for _ in range(9):
+        began = time.perf_counter()
+        answer = client.admin("GET", "/overview")
+        times.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        client.call("GET", "/sessions")
+        lists.append(time.perf_counter() - began)
+    shown = answer.json()
+    assert shown["session_counts"] == {"Ready": 2000} and shown["limit"] == 100
+    assert len(shown["sessions"]) == len(shown["requests"]) == 100
+    assert len(answer.body) < 150_000
+    assert sorted(times)[4] < 2 * sorted(lists)[4], (times, lists)
+
+
+def test_held_replies_are_counted(emulator: Emulator, client: Client) -> None:
+    with emulator.hold("GET", "sessions") as hold, Client(emulator) as other:
+        path, token = other.prefix + "/sessions", other.token
+        other.connection.request("GET", path, headers={"Authorization": "Bearer " + token})
+        assert hold.wait_arrived(LIMIT)
+        shown = client.admin("GET", "/overview").json()
+        assert shown["holds"] == 1 and shown["requests"][0]["ms_cv"] == ""
+        hold.release()
+        assert Answer(other.connection.getresponse()).status == 200
+    assert client.admin("GET", "/overview").json()["holds"] == 0
+
+
+# the buttons' routes
+
+def test_a_session_is_stopped_and_extended_over_http_and_in_python(
+        emulator: Emulator, client: Client, clock: Clock) -> None:
+    session_id = client.create(lease="1:0:0")
+    path = f"/sessions/{session_id}"
+    answer = client.admin("POST", path + "/extend", {"minutes": 30})
+    assert (answer.status, answer.json()) == (200, {"lease_seconds": 5400})
+    assert emulator.extend_session(session_id, 30)
+    assert client.properties(session_id)["sessionMaxLeaseTime"] == "02:00:00"
+    for minutes in (0, -1, "30", 1.5, None, True, 10**9):
+        assert client.admin("POST", path + "/extend", {"minutes": minutes}).status == 400
+    assert client.admin("POST", path + "/extend", {}).status == 400
+    assert client.admin("POST", path + "/stop", {"x": 1}).status == 400
+    assert client.admin("POST", path + "/stop", {}).status == 200
+    assert client.status(session_id) == "Stopped"
+    for verb, body in (("stop", {}), ("extend", {"minutes": 1})):
+        assert client.admin("POST", f"{path}/{verb}", body).status == 404
+        assert client.admin("POST", f"/sessions/unknown/{verb}", body).status == 404
+    assert not emulator.extend_session(session_id, 1) and not emulator.stop_session(session_id)
+    other = client.create()
+    assert emulator.stop_session(other.upper()) and client.status(other) == "Stopped"
+    expired = client.create(lease="0:1:0")
+    clock.advance(100)
+    assert not emulator.stop_session(expired) and client.status(expired) == "Expired"
+
+
+# what the pages say about themselves
+
+def pages(client: Client) -> list[Answer]:
+    session_id = client.create()
+    host = {"Host": f"{session_id}.localhost:{client.port}"}
+    return [client.send("GET", "/"), client.send("GET", "/", headers=host),
+            client.send("POST", "/", urlencode({"token": client.token}).encode(), host),
+            client.send("POST", "/", b"token=x", host)]
+
+
+def test_every_page_is_closed_to_everything_else(client: Client) -> None:
+    for page in pages(client):
+        policy = dict(part.strip().partition(" ")[::2]
+                      for part in page.headers["Content-Security-Policy"].split(";"))
+        assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == "'none'"
+        assert policy["frame-ancestors"] == "'none'" and policy["connect-src"] == "'self'"
+        assert re.fullmatch(r"'nonce-[A-Za-z0-9+/=]{16}'", policy["script-src"])
+        assert page.headers["X-Frame-Options"] == "DENY"
+        assert page.headers["X-Content-Type-Options"] == "nosniff"
+        assert page.headers["Referrer-Policy"] == "no-referrer"
+        assert "no-store" in page.headers["Cache-Control"]
+    nonces = {page.headers["Content-Security-Policy"] for page in pages(client)}
+    assert len(nonces) == 4
+
+
+def test_every_page_is_one_file_that_loads_nothing(client: Client) -> None:
+    for page in pages(client):
+        text = page.body.decode()
+        assert "{{" not in text
+        assert not re.search(
+            r"https?://|src=|@import|url\(|innerHTML|outerHTML|insertAdjacent|document\.write|"
+            r"eval\(|localStorage|sessionStorage| style=| on[a-z]+=", text)
+        assert 'lang="en"' in text and 'name="viewport"' in text
+        for needed in ("prefers-color-scheme: dark", "prefers-reduced-motion", ":focus-visible"):
+            assert needed in text
+
+
+def test_what_the_pages_share_is_the_same_in_all_of_them() -> None:
+    texts = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.html")}
+    assert sorted(texts) == ["inspector.html", "message.html", "state.html"]
+
+    def part(name: str, begin: str, end: str) -> str:
+        return texts[name].partition(begin)[2].partition(end)[0]
+
+    styles = {part(name, "/* shared", "/* end of shared") for name in texts}
+    scripts = {part(name, "// shared", "// end of shared")
+               for name in ("state.html", "inspector.html")}
+    assert [len(styles), len(scripts)] == [1, 1] and "" not in styles | scripts
+
+
+# https at the wrong door
+
+def test_a_tls_hello_ends_the_connection_at_once(
+        emulator: Emulator, client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "arr.emulator")
+    assert raw(emulator, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03") == b""
+    context = ssl.create_default_context()
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", client.port), LIMIT) as connection:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            context.wrap_socket(connection, server_hostname="localhost")
+    assert time.monotonic() - began < LIMIT / 2
+    assert [record.getMessage() for record in caplog.records].count(
+        "a connection was closed: it speaks TLS; the emulator is at http://") == 2
+    assert client.admin("GET", "/clock").status == 200

@@ -1,0 +1,1 @@
+"""Tests inside hosts: asyncio, tkinter, frame loops, Unity's component."""

@@ -1,0 +1,310 @@
+"""The end of the process: what is cancelled, what is sent, what is waited for, and how long.
+
+Each test is a program of its own, run to its end. The reports are written with os.write, because
+the standard streams may be gone when the last handlers run.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import List, Tuple
+
+import pytest
+
+from ..support.threads import LIMIT, Script, Service, run_script
+
+
+def timed(script: Script) -> Tuple[List[str], float]:
+    """Return what a script said, and the seconds from its word "end" to its end."""
+    said, end = script.finish(), time.time()
+    (begin,) = [float(line.split()[1]) for line in said if line.startswith("end ")]
+    return [line for line in said if not line.startswith("end ")], end - begin
+
+
+END = """
+    say("end", time.time())
+"""
+
+
+def test_idle_process_exits_at_once(service: Service) -> None:
+    said, seconds = timed(Script("""
+    front = frontend()
+    say(front.get_current_rendering_sessions_async().get(10))
+    """ + END, service.url))
+    assert said == ["[]"]
+    assert seconds < 1
+
+
+def test_process_that_never_made_a_call_exits_at_once() -> None:
+    said, seconds = timed(Script("\n    front = frontend()" + END))
+    assert said == [] and seconds < 1
+
+
+def test_worker_is_there_before_the_first_call() -> None:
+    """Trap 14: were it started by a call that is the last statement, 3.12 would refuse it."""
+    assert run_script("""
+    front = frontend()
+    say([thread.name for thread in threading.enumerate()
+         if thread.name.startswith("arr-worker-")])
+    """) == ["['arr-worker-1']"]
+
+
+def test_end_with_three_hundred_calls_in_flight_cancels_them_and_sends_the_stop(
+        service: Service) -> None:
+    """64 on the wire, 236 behind the gate, and a stop call behind all of them."""
+    service.held = {"GET"}
+    said, seconds = timed(Script("""
+    front = frontend()
+    session = front.open_rendering_session("a")
+    def handler(operation):
+        on = threading.current_thread().name
+        say("handler", operation.status, on.startswith("arr-worker-"))
+    for _ in range(300):
+        front.get_current_rendering_sessions_async().completed += handler
+    while len(front._core.watch.current()) < 64:
+        threading.Event().wait(0.001)
+    stop = session.stop_rendering_session_async()
+    stop.completed += lambda operation: say("stop", operation.status)
+    """ + END, service.url))
+    assert said.count("handler Cancelled True") == 300
+    assert said.count("stop Success") == 1
+    assert len(said) == 301
+    assert seconds < 2
+    calls = [service.arrived.get(timeout=LIMIT)[0] for _ in range(service.arrived.qsize())]
+    assert calls.count("DELETE") == 1 and calls.count("GET") <= 64  # some were cut before
+
+
+def test_stop_call_in_flight_at_the_end_reaches_the_server_and_is_answered(
+        service: Service) -> None:
+    service.held = {"DELETE"}
+    script = Script("""
+    front = frontend()
+    stop = front.open_rendering_session("a").stop_rendering_session_async()
+    stop.completed += lambda operation: say("stop", operation.status)
+    while not front._core.watch.current():
+        threading.Event().wait(0.001)
+    """ + END, service.url)
+    service.expect("DELETE")
+    script.wait_for("end")
+    service.release()
+    said, seconds = timed(script)
+    assert said == ["stop Success"]
+    assert seconds < 1.9
+
+
+def test_stop_call_made_as_the_last_statement_is_sent(service: Service) -> None:
+    said, seconds = timed(Script("""
+    front = frontend()
+    """ + END + """
+    front.open_rendering_session("a").stop_rendering_session_async().completed += (
+        lambda operation: say("stop", operation.status))
+    """, service.url))
+    assert said == ["stop Success"]
+    service.expect("DELETE")
+
+
+def test_stop_call_that_rests_between_two_tries_is_sent_at_once(service: Service) -> None:
+    said, seconds = timed(Script("""
+    from arr import _calls
+    from arr._results import CallFailed
+    _calls.BACKOFF = (50.0, 50.0)
+    front = frontend()
+    core = front._core
+    send = core.transport.send
+    def fail_once(*args):
+        core.transport.send = send
+        raise CallFailed(ARRResult.NoConnection, "refused", retryable=True)
+    core.transport.send = fail_once
+    stop = front.open_rendering_session("a").stop_rendering_session_async()
+    stop.completed += lambda operation: say("stop", operation.status)
+    while not core.resting:
+        threading.Event().wait(0.001)
+    """ + END, service.url))
+    assert said == ["stop Success"] and seconds < 1.9
+    service.expect("DELETE")
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_call_that_changes_something_is_waited_for_when_it_has_left(
+        method: str, service: Service) -> None:
+    """Given up, nobody would know whether there is a machine to pay for."""
+    service.held = {method}
+    script = Script(f"""
+    front = frontend(exit_seconds=15)
+    if {method!r} == "POST":
+        operation = front.create_rendering_session_async(
+            CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 1))
+    else:
+        operation = front.open_rendering_session("a").update_rendering_session_async(
+            UpdateRenderingSessionParams(1))
+    operation.completed += lambda done: say({method!r}, done.status)
+    while not any(flight.launched for flight in front._core.watch.current()):
+        threading.Event().wait(0.001)
+    """ + END, service.url)
+    service.expect(method)
+    script.wait_for("end")
+    service.release()
+    said, _ = timed(script)
+    assert said == [f"{method} Success"]
+
+
+def test_call_that_is_not_answered_is_waited_for_a_second_and_no_longer(
+        service: Service) -> None:
+    service.held = {"POST", "DELETE", "PATCH"}
+    said, seconds = timed(Script("""
+    front = frontend()
+    front.create_rendering_session_async(
+        CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 1))
+    session = front.open_rendering_session("a")
+    session.stop_rendering_session_async()
+    session.update_rendering_session_async(UpdateRenderingSessionParams(1))
+    while sum(flight.launched for flight in front._core.watch.current()) < 3:
+        threading.Event().wait(0.001)
+    """ + END, service.url))
+    assert 0.8 < seconds < 2.5
+
+
+def test_cancelled_call_that_cannot_be_cut_off_is_not_waited_for(service: Service) -> None:
+    """Such as one that looks a name up: no socket to shut down. Its handler runs elsewhere."""
+    said, seconds = timed(Script("""
+    front = frontend()
+    inside = threading.Event()
+    def look_up(*args):
+        inside.set()
+        threading.Event().wait()
+    front._core.transport.send = look_up
+    spare = threading.Event()
+    front.get_current_rendering_sessions_async().completed += lambda done: say(done.status)
+    assert inside.wait(10)
+    workers.submit(spare.set)  # so that a worker is there for the handler; see trap 14
+    assert spare.wait(10)
+    """ + END, service.url))
+    assert said == ["Cancelled"] and seconds < 0.8
+
+
+def test_stop_call_that_waits_behind_a_held_call_is_sent_beside_it(service: Service) -> None:
+    """The one place is taken by a create that nobody answers: at the end the gate stands open."""
+    service.held = {"POST"}
+    said, seconds = timed(Script("""
+    front = frontend(max_calls=1)
+    front.create_rendering_session_async(
+        CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 1))
+    while not any(flight.launched for flight in front._core.watch.current()):
+        threading.Event().wait(0.001)
+    stop = front.open_rendering_session("a").stop_rendering_session_async()
+    stop.completed += lambda done: say("stop", done.status)
+    while not front._core.gate._waiting:
+        threading.Event().wait(0.001)
+    """ + END, service.url))
+    assert said == ["stop Success"] and seconds < 2.5
+
+
+def test_exit_seconds_shortens_the_wait(service: Service) -> None:
+    service.held = {"POST"}
+    said, seconds = timed(Script("""
+    front = frontend(exit_seconds=0)
+    front.create_rendering_session_async(
+        CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 1))
+    while not any(flight.launched for flight in front._core.watch.current()):
+        threading.Event().wait(0.001)
+    """ + END, service.url))
+    assert seconds < 0.8
+
+
+def test_calls_that_change_something_and_have_not_left_are_cancelled(service: Service) -> None:
+    service.held = {"GET"}
+    said, seconds = timed(Script("""
+    front = frontend(max_calls=1)
+    front.get_current_rendering_sessions_async()
+    while not front._core.watch.current():
+        threading.Event().wait(0.001)
+    session = front.open_rendering_session("a")
+    for operation in (
+            front.create_rendering_session_async(
+                CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 1)),
+            session.update_rendering_session_async(UpdateRenderingSessionParams(1)),
+            front.start_asset_ingestion_async(
+                IngestAssetParams("a.glb", "http://h/a?x", "http://h/b?x"))):
+        operation.completed += lambda done: say(done.status)
+    while len(front._core.gate._waiting) < 3:
+        threading.Event().wait(0.001)
+    """ + END, service.url))
+    assert said == ["Cancelled"] * 3 and seconds < 1.9
+    service.expect("GET")
+    assert service.arrived.empty()
+
+
+def test_calls_from_exit_handlers_are_refused_as_cancelled(service: Service) -> None:
+    """Those of atexit that run before ours, and handlers of cancelled calls that call again."""
+    service.held = {"GET"}
+    said, seconds = timed(Script("""
+    import atexit
+    def last():
+        operation = front.get_current_rendering_sessions_async()
+        say("atexit", operation.status, operation.wait(5))
+    atexit.register(last)  # before the first frontend, so it runs after our own hook
+    front = frontend()
+    def handler(done):
+        again = front.get_current_rendering_sessions_async()
+        say("handler", done.status, again.status)
+    front.get_current_rendering_sessions_async().completed += handler
+    while not front._core.watch.current():
+        threading.Event().wait(0.001)
+    """ + END, service.url))
+    assert sorted(said) == ["atexit Cancelled True", "handler Cancelled Cancelled"]
+    assert seconds < 1.9
+
+
+def test_handler_that_blocks_for_ever_does_not_hold_the_end_up(service: Service) -> None:
+    said, seconds = timed(Script("""
+    front = frontend()
+    entered = threading.Event()
+    def handler(done):
+        entered.set()
+        threading.Event().wait()
+    front.get_current_rendering_sessions_async().completed += handler
+    assert entered.wait(10)
+    """ + END, service.url))
+    assert seconds < 0.8
+
+
+def test_handler_of_a_cancelled_call_that_blocks_costs_a_second_at_most(
+        service: Service) -> None:
+    service.held = {"GET"}
+    said, seconds = timed(Script("""
+    front = frontend()
+    front.get_current_rendering_sessions_async().completed += (
+        lambda done: threading.Event().wait())
+    while not front._core.watch.current():
+        threading.Event().wait(0.001)
+    """ + END, service.url))
+    assert seconds < 2.5
+
+
+def test_end_while_all_workers_are_blocked_in_handlers_still_sends_the_stop(
+        service: Service) -> None:
+    """Trap 14: 3.12 starts no thread once main has ended, so a parked worker must be at hand."""
+    said, seconds = timed(Script("""
+    from arr._runtime import workers as _workers
+    _workers.IDLE_SECONDS = 0.05
+    front = frontend()
+    entered = queue.SimpleQueue()
+    def handler(done):
+        entered.put(None)
+        threading.Event().wait()
+    for _ in range(5):
+        front.get_current_rendering_sessions_async().completed += handler
+    for _ in range(5):
+        entered.get(timeout=10)
+    spare = threading.Event()
+    workers.submit(spare.set)
+    assert spare.wait(10)
+    threading.Event().wait(0.3)  # several idle periods
+    import atexit
+    @atexit.register
+    def stop():
+        front.open_rendering_session("a").stop_rendering_session_async().completed += (
+            lambda done: say("stop", done.status))
+    """ + END, service.url))
+    assert said == ["stop Success"] and seconds < 1.9
+    assert [service.arrived.get(timeout=LIMIT)[0] for _ in range(6)].count("DELETE") == 1

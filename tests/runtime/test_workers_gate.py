@@ -1,0 +1,80 @@
+"""The places on the wire."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, List
+
+from arr._http._gate import Gate
+
+from ..support.threads import fast_switching, rounds, together
+
+
+def job(name: str) -> Callable[[], object]:
+    return lambda: name
+
+
+def test_places_are_given_out_and_then_handed_on_in_order() -> None:
+    gate = Gate(2)
+    a, b, c, d = map(job, "abcd")
+    assert gate.enter(a) and gate.enter(b)
+    assert not gate.enter(c) and not gate.enter(d)
+    assert gate.leave() is c
+    assert gate.leave() is d
+    assert gate.enter(c) and gate.enter(d), "they have the places that were kept for them"
+    assert gate.leave() is None and gate.leave() is None
+    assert gate.enter(a) and gate.enter(b) and not gate.enter(c)
+
+
+def test_place_on_its_way_to_a_job_cannot_be_taken_by_another() -> None:
+    gate = Gate(1)
+    a, b, c = map(job, "abc")
+    assert gate.enter(a) and not gate.enter(b)
+    assert gate.leave() is b
+    assert not gate.enter(c)
+    assert gate.enter(b)
+
+
+def test_withdrawn_job_gives_its_place_to_the_caller_exactly_once() -> None:
+    gate = Gate(1)
+    a, b = map(job, "ab")
+    assert gate.enter(a) and not gate.enter(b)
+    assert not gate.withdraw(a)
+    assert gate.leave() is b
+    assert gate.withdraw(b) and not gate.withdraw(b)
+    assert gate.leave() is None
+    assert gate.enter(a) and not gate.enter(b)
+
+
+def test_gate_that_was_opened_wide_lets_everybody_pass_and_returns_those_who_waited() -> None:
+    gate = Gate(1)
+    a, b, c, d = map(job, "abcd")
+    assert gate.enter(a) and not gate.enter(b) and not gate.enter(c)
+    assert gate.open_wide() == [b, c]
+    assert gate.enter(b) and gate.enter(c) and gate.enter(d)
+    for _ in range(4):
+        assert gate.leave() is None
+
+
+def test_never_more_inside_than_places_and_none_is_lost() -> None:
+    with fast_switching():
+        for _ in rounds(0.5):
+            gate = Gate(3)
+            inside: List[Any] = []
+            most: List[int] = []
+            served: List[Any] = []
+
+            def serve(me: Any) -> None:
+                if not gate.enter(me):
+                    return
+                inside.append(me)
+                most.append(len(inside))
+                served.append(me)
+                inside.remove(me)
+                following = gate.leave()
+                if following is not None:
+                    serve(following)
+
+            jobs = [[job(f"{index}.{step}") for step in range(5)] for index in range(4)]
+            together(4, lambda index: [serve(each) for each in jobs[index]])  # type: ignore
+            assert len(served) == 20 and max(most) <= 3
+            assert gate._free == 3 and not gate._waiting and not gate._granted
