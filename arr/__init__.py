@@ -6,9 +6,6 @@ manual executor and a fake clock.
 """
 
 from ._account import AzureFrontendAccountInfo, SessionLocation
-from ._runtime.operation import IAsync
-from ._runtime.dispatcher import Dispatcher
-from ._runtime.events import Event
 from ._frontend import AzureFrontend
 from ._models import (
     CreateRenderingSessionParams,
@@ -28,6 +25,9 @@ from ._results import (
     RRSessionException,
     RRSessionGeneralContext,
 )
+from ._runtime.dispatcher import Dispatcher
+from ._runtime.events import Event
+from ._runtime.operation import IAsync
 from ._session import AzureSession
 from ._version import __version__
 

@@ -1,4 +1,4 @@
-"""One call, from the caller's thread to the handlers: the shared core of a frontend, and its jobs.
+"""One call, from the caller's thread to the handlers.
 
 The caller's thread only checks arguments, takes the session's slot and submits a job. All else
 happens in the job, on a worker, in this order: place on the wire, token, send, decode, give the
@@ -9,30 +9,22 @@ from __future__ import annotations
 
 import itertools
 from typing import (
-    TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Tuple, Type,
-    TypeVar,
+    Any, Callable, List, NamedTuple, Optional, Protocol, Tuple, Type, TypeVar, cast,
 )
 
-from ._account import Account
-from ._runtime.operation import IAsync
-from ._runtime._entries import CppCallback
-from ._runtime.events import logger
-from ._runtime.at_exit import at_exit
-from ._http.in_flight import Flight, Watch
-from ._http._gate import Gate
-from ._models import Params, encoded
+from ._core import Core
+from ._http.in_flight import Flight
 from ._http.replies import (
-    Reply, advice, clean, correlations, error_text, failure_context, parse_json,
-    parse_retry_after, scrub,
+    Reply, advice, clean, error_text, failure_context, parse_json, parse_retry_after, scrub,
 )
+from ._http.tokens import USER_AGENT, Token
+from ._models import Params, encoded
 from ._results import ARRResult, CallFailed, RRSessionGeneralContext, result_of_http
 from ._routes import Route
+from ._runtime.events import Entry, guarded, logger
+from ._runtime.operation import IAsync
 from ._runtime.slots import Slot
-from ._http.tokens import USER_AGENT, Token, Tokens
-from ._runtime.workers import Clock, Job, Runner, workers
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor, Future
+from ._runtime.workers import Job, workers
 
 BACKOFF = (0.1, 0.3)  # seconds before the second and the third try of a GET or DELETE
 RETRIED_CODES = (502, 503, 504)
@@ -50,129 +42,51 @@ class Owner(Protocol):
         """Return the operation's value, and what to do just before it is published."""
 
 
-class ExecutorRunner:
-    """Runs jobs on an executor of the caller's; what it refuses runs, or ends, on our workers."""
+def start_call(core: Core, route: Route, owner: Owner, target: Callable[[], str],
+               params: Optional[Params], callback: Callback, slot: Optional[Slot] = None,
+               job: Optional[Type[Call]] = None,
+               submit: Optional[Callable[[Job], object]] = None) -> IAsync[Any]:
+    """Begin a call and return its operation; what cannot begin comes back completed.
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+    ``target`` returns the id that the call is about, or raises CallFailed for a bad one.
+    ``submit`` takes the job in place of the runner.
+    """
+    # In a forked child nobody runs what is given to the parent's executor.
+    ours = core.generation is workers.generation
+    operation: IAsync[Any] = IAsync(core.runner if ours else workers)
+    add_callback(operation, route, callback)
+    call: Optional[Call] = None
+    try:
+        core.check_open()
+        body = None if params is None else encoded(params)
+        call = (job or Call)(core, route, target(), body, owner, operation)
+        if slot is not None and not slot.take(operation):
+            raise CallFailed(ARRResult.AlreadyExists, "a call of this kind is still running "
+                             "on this session object; wait for its completed event")
+        (submit or core.runner.submit)(call)
+    except CallFailed as failure:
+        return refuse(operation, route.name, failure)
+    except BaseException:
+        # Ctrl-C: the caller never gets the operation, but the traceback may keep it alive, and
+        # with it the slot. Completed, it holds no slot, and a job that has not begun will not.
+        if call is None or call.flight is None:
+            refuse(operation, route.name, CallFailed(ARRResult.Cancelled, "interrupted"))
+        raise
+    return operation
 
-    def submit(self, job: Job) -> None:
-        try:
-            future = self._executor.submit(job)
-        except Exception as error:
-            logger.debug("arr: the executor refused a job: %s", type(error).__name__)
-            self._refused(job)
-        else:
-            future.add_done_callback(lambda done: self._done(job, done))
 
-    def _done(self, job: Job, future: Future[object]) -> None:
-        if future.cancelled() or future.exception() is not None:
-            self._refused(job)
+class CppCallback(Entry):
+    """A callback of the C++ shape: it gets what the C++ lambda of that call gets."""
 
-    def _refused(self, job: Job) -> None:
-        workers.submit(getattr(job, "refused", job))
+    __slots__ = ("callback", "arguments")
 
+    def __init__(self, callback: Callable[..., object],
+                 arguments: Callable[[IAsync[Any]], Tuple[object, ...]]) -> None:
+        self.callback = callback
+        self.arguments = arguments
 
-class Core:
-    """What a frontend, its sessions and its jobs share; it goes when the last of them lets go."""
-
-    def __init__(self, account: Account, executor: Optional[Executor],
-                 timeout: Tuple[float, float], max_calls: int, exit_seconds: float,
-                 clock: Clock) -> None:
-        # Here, because importing requests takes long; and no later, because a call that a signal
-        # handler makes must not meet a module that is half imported: so as_task's is loaded too.
-        from ._runtime import future  # noqa: F401
-        from ._http.transport import Transport
-
-        self.account = account
-        self.base_url = f"{account.service_url}/v1/accounts/{account.id}"
-        self.clock = clock
-        self.runner: Runner = workers if executor is None else ExecutorRunner(executor)
-        self.operation_seconds = timeout[0] + 2 * timeout[1]
-        self.exit_seconds = exit_seconds
-        self.gate = Gate(max_calls)
-        self.watch = Watch(clock)
-        self.transport = Transport((account.sts_url, account.service_url), timeout, max_calls)
-        self.new_correlation = correlations()
-        self.tokens = Tokens(account, self.transport, clock, self.watch, self.runner,
-                             self.operation_seconds, self.new_correlation)
-        self.resting: Dict[Call, None] = {}  # calls between two tries
-        self.waits: Dict[Any, None] = {}  # the pollers of pending waits
-        self._generation = workers.generation
-        at_exit(self)
-
-    def call(self, route: Route, owner: Owner, target: Callable[[], str],
-             params: Optional[Params], callback: Callback, slot: Optional[Slot] = None,
-             job: Optional[Type[Call]] = None,
-             submit: Optional[Callable[[Job], object]] = None) -> IAsync[Any]:
-        """Begin a call and return its operation; what cannot begin comes back completed.
-
-        ``target`` returns the id that the call is about, or raises CallFailed for a bad one.
-        ``submit`` takes the job in place of the runner.
-        """
-        # In a forked child nobody runs what is given to the parent's executor.
-        ours = self._generation is workers.generation
-        operation: IAsync[Any] = IAsync(self.runner if ours else workers)
-        add_callback(operation, route, callback)
-        call: Optional[Call] = None
-        try:
-            self._refuse_at_the_end()
-            body = None if params is None else encoded(params)
-            call = (job or Call)(self, route, target(), body, owner, operation)
-            if slot is not None and not slot.take(operation):
-                raise CallFailed(ARRResult.AlreadyExists, "a call of this kind is still running "
-                                 "on this session object; wait for its completed event")
-            (submit or self.runner.submit)(call)
-        except CallFailed as failure:
-            return refuse(operation, route, failure)
-        except BaseException:
-            # Ctrl-C: the caller never gets the operation, but the traceback may keep it alive, and
-            # with it the slot. Completed, it holds no slot, and a job that has not begun will not.
-            if call is None or call.flight is None:
-                refuse(operation, route, CallFailed(ARRResult.Cancelled, "interrupted"))
-            raise
-        return operation
-
-    def _refuse_at_the_end(self) -> None:
-        if self._generation is not workers.generation:
-            raise CallFailed(ARRResult.AlreadyDeinitialized, "this frontend was made before "
-                             "os.fork; make a new one in the child")
-        if workers.closing:
-            raise CallFailed(ARRResult.Cancelled, "the process ends")
-
-    def rest(self, call: Call, seconds: float) -> None:
-        """Let a call try again later; it holds neither a thread nor a place meanwhile."""
-        self.resting[call] = None
-        self.clock.call_at(self.clock.monotonic() + seconds, lambda: self._wake(call))
-        if workers.closing:
-            self._wake(call)
-
-    def _wake(self, call: Call) -> None:
-        if self.resting.pop(call, self) is None:  # it was there, and nobody else wakes it
-            if self.runner is workers:
-                workers.submit(call)
-            else:  # through a worker, because a caller's executor may block and timers must not
-                workers.submit(lambda: self.runner.submit(call))
-
-    def leave_place(self) -> None:
-        """Give a place back; it goes straight to the call that waits longest."""
-        waiting = self.gate.leave()
-        if waiting is not None:
-            self.runner.submit(waiting)
-
-    def close_at_exit(self) -> None:
-        """Give up all calls but those that change something and have left, and stop calls."""
-        for job in self.gate.open_wide():
-            workers.submit(job)
-        for call in list(self.resting):
-            self._wake(call)
-        for poller in list(self.waits):
-            poller.cancel()
-        for flight in self.watch.current():
-            if flight.owner is None:
-                flight.cut(ARRResult.Cancelled)
-            else:
-                flight.owner.give_up(flight)
+    def deliver(self, *operation: object) -> None:
+        guarded(self.callback, *self.arguments(cast("IAsync[Any]", operation[0])))
 
 
 def add_callback(operation: IAsync[Any], route: Route, callback: Callback) -> None:
@@ -185,9 +99,9 @@ def add_callback(operation: IAsync[Any], route: Route, callback: Callback) -> No
     operation._queue.append(CppCallback(callback, route.cpp_arguments))
 
 
-def refuse(operation: O, route: Route, failure: CallFailed) -> O:
+def refuse(operation: O, name: str, failure: CallFailed) -> O:
     """Complete an operation that never began; its handlers run on a worker all the same."""
-    operation._complete(failure_context(route, failure))
+    operation._complete(failure_context(name, failure))
     if operation._queue:
         operation._runner.submit(operation._drain)
     return operation
@@ -196,11 +110,11 @@ def refuse(operation: O, route: Route, failure: CallFailed) -> O:
 def refuse_disposed(operation: O, route: Route, callback: Callback, what: str) -> O:
     """Complete the operation of a call on a disposed object."""
     add_callback(operation, route, callback)
-    return refuse(operation, route, CallFailed(ARRResult.AlreadyDeinitialized,
-                                               f"the {what} was disposed"))
+    return refuse(operation, route.name, CallFailed(ARRResult.AlreadyDeinitialized,
+                                                    f"the {what} was disposed"))
 
 
-class _Answer(NamedTuple):
+class Answer(NamedTuple):
     context: RRSessionGeneralContext
     value: Any
     store: Optional[Job]
@@ -258,7 +172,7 @@ class Call:
             return
         if not flight.cut(ARRResult.Cancelled, unless_launched=method in ("POST", "PATCH")):
             return
-        if self.operation._complete(failure_context(self.route, _cancelled())):
+        if self.operation._complete(failure_context(self.route.name, _cancelled())):
             flight.abandoned = True
             workers.submit(self.operation._drain)
 
@@ -267,12 +181,12 @@ class Call:
         if self.core.gate.withdraw(self):
             self.core.leave_place()
         failure = CallFailed(ARRResult.Cancelled, "the executor refused, cancelled or failed it")
-        self.operation._complete(failure_context(self.route, failure))
+        self.operation._complete(failure_context(self.route.name, failure))
         workers.submit(self.operation._drain)
 
     # -- one try -------------------------------------------------------------------------------
 
-    def _fly(self) -> Optional[_Answer]:
+    def _fly(self) -> Optional[Answer]:
         """Return the answer, or None if there will be another try."""
         core = self.core
         flight = self.flight
@@ -311,12 +225,12 @@ class Call:
                 and flight.tries < len(BACKOFF) and not workers.closing
                 and self.core.clock.monotonic() + BACKOFF[flight.tries] < flight.deadline)
 
-    def _failed(self, flight: Flight, failure: CallFailed) -> _Answer:
+    def _failed(self, flight: Flight, failure: CallFailed) -> Answer:
         if flight.unsure and not self.route.retryable:
             failure.detail += "; it is not known whether the service has carried it out"
-        return _Answer(failure_context(self.route, failure, flight.correlation), None, None)
+        return Answer(failure_context(self.route.name, failure, flight.correlation), None, None)
 
-    def _send(self, flight: Flight) -> _Answer:
+    def _send(self, flight: Flight) -> Answer:
         tokens = self.core.tokens
         token, cached = tokens.get(flight)
         flight.launch()
@@ -348,7 +262,7 @@ class Call:
         flight.unsure = flight.unsure or reply.status in RETRIED_CODES
         return reply
 
-    def _read(self, flight: Flight, token: Token, reply: Reply) -> _Answer:
+    def _read(self, flight: Flight, token: Token, reply: Reply) -> Answer:
         route, code = self.route, reply.status
         correlation = self._correlation(reply, token)
         result = result_of_http(code, route.not_found)
@@ -370,7 +284,7 @@ class Call:
         value, store = self.owner._adopt(self.core, route, value, flight.sent)
         context = RRSessionGeneralContext(ARRResult.Success, code, "", flight.correlation,
                                           correlation, None)
-        return _Answer(context, value, store)
+        return Answer(context, value, store)
 
     def _correlation(self, reply: Reply, token: Token) -> str:
         text = reply.headers.get("MS-CV") or ""

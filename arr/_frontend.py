@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, Union
 
 from . import _routes as routes
 from ._account import Account, AzureFrontendAccountInfo
-from ._runtime.operation import IAsync
-from ._calls import Callback, Core, add_callback, refuse, refuse_disposed
-from ._runtime.events import discard
+from ._calls import Callback, add_callback, refuse, refuse_disposed, start_call
+from ._core import Core
 from ._models import (
     CreateRenderingSessionParams, IngestAssetParams, Params, RRRenderingSessionProperties,
     checked_id,
@@ -19,8 +18,10 @@ from ._results import (
     ARRIngestionSessionStatus, ARRResult, CallFailed, RRException, RRSessionGeneralContext,
 )
 from ._routes import Route
-from ._session import AzureSession
+from ._runtime.events import discard
+from ._runtime.operation import IAsync
 from ._runtime.workers import Clock, Job, SystemClock
+from ._session import AzureSession
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -110,7 +111,7 @@ class AzureFrontend:
         except CallFailed as failure:
             wait: Wait[ARRIngestionSessionStatus] = Wait(self._runner)
             add_callback(wait, route, callback)
-            return refuse(wait, route, failure)
+            return refuse(wait, "WaitForIngestionAsync", failure)
         return begin_wait(core, self, route, target, _has_ended, deadline, interval, callback)
 
     # -- sessions ----------------------------------------------------------------------------
@@ -187,7 +188,7 @@ class AzureFrontend:
         core = self._core
         if core is None:
             return refuse_disposed(IAsync(self._runner), route, callback, "frontend")
-        return core.call(route, self, target, params, callback)
+        return start_call(core, route, self, target, params, callback)
 
     def _adopt(self, core: Core, route: Route, value: Any, sent: int) -> Tuple[Any, Optional[Job]]:
         if route is routes.CREATE_RENDERING_SESSION:

@@ -11,7 +11,7 @@ import stat
 import time
 
 from ._account import HOST
-from ._calls import Call, _Answer
+from ._calls import Call, Answer
 from ._http.in_flight import Flight
 from ._models import RRRenderingSessionProperties, invalid
 from ._results import ARRResult, CallFailed, RRSessionGeneralContext
@@ -62,7 +62,7 @@ class InspectorCall(Call):
 
     __slots__ = ()
 
-    def _send(self, flight: Flight) -> _Answer:
+    def _send(self, flight: Flight) -> Answer:
         from html import escape  # here and below: what few programs need is imported late
 
         token, _ = self.core.tokens.get(flight)
@@ -72,7 +72,7 @@ class InspectorCall(Call):
         except OSError as error:
             raise CallFailed(ARRResult.FailedToOpenFile, "the inspector file cannot be written to "
                              f"the directory for temporary files: {error.strerror}") from None
-        return _Answer(RRSessionGeneralContext(ARRResult.Success), path, None)
+        return Answer(RRSessionGeneralContext(ARRResult.Success), path, None)
 
 
 def write_page(page: str) -> str:

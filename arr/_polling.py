@@ -7,20 +7,17 @@ A poll is an ordinary call, but takes no session slot: it never makes a user's c
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Callable, Generic, Optional, Protocol, TypeVar, cast
+from typing import Any, Callable, Generic, Optional, Protocol, TypeVar, cast
 
 from . import _routes as routes
-from ._runtime.operation import IAsync
-from ._calls import Callback, Core, Owner, add_callback, refuse
-from ._runtime.events import Entry, Event, EventBase, must_be
+from ._calls import Callback, Owner, add_callback, refuse, start_call
+from ._core import Core
 from ._http.replies import failure_context
 from ._results import ARRResult, CallFailed, RRSessionGeneralContext
 from ._routes import Route
+from ._runtime.events import Entry, Event, EventField
+from ._runtime.operation import IAsync
 from ._runtime.workers import Job, Runner, Timer, workers
-
-if TYPE_CHECKING:
-    from ._models import RRRenderingSessionProperties
-    from ._session import AzureSession
 
 T = TypeVar("T")
 
@@ -56,14 +53,8 @@ class Wait(IAsync[T]):
         """The portion of the deadline that has passed, 0.0 without a deadline, 1.0 at the end."""
         return 1.0 if self.is_ran_to_completion else self._portion
 
-    @property
-    def progress_changed(self) -> EventBase[Callable[[IAsync[T]], object]]:
-        """The event that is raised after each poll, on a worker thread."""
-        return self._progressed
-
-    @progress_changed.setter
-    def progress_changed(self, event: EventBase[Callable[[IAsync[T]], object]]) -> None:
-        must_be(event, event is self._progressed)
+    progress_changed = EventField[Event[Callable[[IAsync[T]], object]]]("_progressed", """
+        The event that is raised after each poll, on a worker thread.""")
 
     Latest = latest
     Progress = progress
@@ -178,8 +169,8 @@ class Poller(Generic[T]):
 
     def _poll(self, submit: Optional[Callable[[Job], object]] = None) -> None:
         if not self.wait.is_completed:
-            operation = self._core.call(self._route, self.owner, lambda: self._target, None, None,
-                                        submit=submit)
+            operation = start_call(self._core, self._route, self.owner, lambda: self._target, None,
+                                   None, submit=submit)
             operation._enqueue(_Polled(self))
 
     def _set_timer(self, seconds: float) -> None:
@@ -213,7 +204,7 @@ class Poller(Generic[T]):
         self.wait._progressed._raise(self.wait)
 
     def _fail(self, failure: CallFailed, submit: Optional[Callable[[Job], object]] = None) -> None:
-        self._finish(failure_context(_as_wait(self._route), failure), None, submit)
+        self._finish(failure_context(_NAMES[self._route.name], failure), None, submit)
 
     def _finish(self, context: RRSessionGeneralContext, value: Any = None,
                 submit: Optional[Callable[[Job], object]] = None) -> None:
@@ -237,7 +228,7 @@ def begin_wait(core: Core, owner: Waiting, route: Route, target: str, done: Call
     except CallFailed as failure:
         refused: Wait[T] = Wait(core.runner)
         add_callback(refused, route, callback)
-        return refuse(refused, _as_wait(route), failure)
+        return refuse(refused, _NAMES[route.name], failure)
     poller = Poller(core, owner, route, target, done, interval, deadline)
     add_callback(poller.wait, route, callback)
     return poller.start()
@@ -249,20 +240,6 @@ def _check_seconds(name: str, seconds: object) -> None:
     if not 0 < seconds <= MAX_SECONDS:
         raise CallFailed(ARRResult.InvalidParam, f"{name} must be more than 0 s and at most "
                          f"{MAX_SECONDS:,} s, not {seconds:g}")
-
-
-def _as_wait(route: Route) -> Route:
-    """Return the route with the name of the call that the user made."""
-    return route._replace(name=_NAMES[route.name])
-
-
-def ask(session: AzureSession) -> IAsync[RRRenderingSessionProperties]:
-    """Query a session as a poll does: into its cache, but without its slot."""
-    core = session._core
-    if core is None:
-        return session.get_rendering_session_properties_async()  # which says that it is disposed
-    return core.call(routes.GET_RENDERING_SESSION_PROPERTIES, session,
-                     lambda: session.session_uuid, None, None)
 
 
 def cancel_waits(core: Core, owner: object) -> None:

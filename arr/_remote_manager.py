@@ -11,12 +11,12 @@ from collections import deque
 from typing import Callable, Deque, Dict, NamedTuple, Optional, Tuple
 
 from . import _routes as routes
-from ._runtime.operation import IAsync
 from ._calls import Callback, add_callback, refuse
-from ._runtime.events import Event, must_be
 from ._frontend import AzureFrontend
 from ._models import UpdateRenderingSessionParams
 from ._results import ARRConnectionStatus, ARRResult, CallFailed, LogLevel, RRException
+from ._runtime.events import Event, EventField
+from ._runtime.operation import IAsync
 from ._runtime.workers import workers
 
 _LEVELS = {LogLevel.Error: logging.ERROR, LogLevel.Warning: logging.WARNING,
@@ -97,14 +97,8 @@ class _RemoteManager:
         return (ARRConnectionStatus.Connected if self.is_connected
                 else ARRConnectionStatus.Disconnected)
 
-    @property
-    def connection_status_changed(self) -> Event[StatusHandler]:
-        """The event (status, result), raised by ``update`` on its caller's thread."""
-        return self._event
-
-    @connection_status_changed.setter
-    def connection_status_changed(self, event: Event[StatusHandler]) -> None:
-        must_be(event, event is self._event)
+    connection_status_changed = EventField[Event[StatusHandler]]("_event", """
+        The event (status, result), raised by ``update`` on its caller's thread.""")
 
     def update(self) -> None:
         """Raise the events that are due; call it once per frame."""
@@ -140,7 +134,7 @@ class _RemoteManager:
         route = routes.UPDATE_RENDERING_SESSION
         operation: IAsync[ARRResult] = IAsync(runner)
         add_callback(operation, route, callback)
-        return refuse(operation, route, CallFailed(
+        return refuse(operation, route.name, CallFailed(
             ARRResult.NoConnection, "the RemoteManager is not connected" if link is None else
             "no session object has the connected host name in its cache; call its "
             "GetRenderingSessionPropertiesAsync"))

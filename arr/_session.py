@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
 
 from . import _routes as routes
-from ._runtime.operation import IAsync
-from ._calls import Callback, Core, refuse_disposed
+from ._calls import Callback, refuse_disposed, start_call
+from ._core import Core
 from ._inspector import InspectorCall, inspector_url
-from ._polling import Wait, begin_wait, cancel_waits
 from ._models import Params, RRRenderingSessionProperties, UpdateRenderingSessionParams
+from ._polling import Wait, begin_wait, cancel_waits
 from ._results import (
     ARRRenderingSessionStatus, ARRResult, RRException, RRSessionGeneralContext,
 )
 from ._routes import Route
+from ._runtime.operation import IAsync
 from ._runtime.slots import Slot
 from ._runtime.workers import Job
 
@@ -165,9 +166,17 @@ class AzureSession:
             return refuse_disposed(IAsync(self._runner), route, callback, "session")
         slot = self._slots[route.name]
         if route is routes.CONNECT_TO_ARR_INSPECTOR:
-            return core.call(route, self, lambda: inspector_url(self.properties), None,
-                             callback, slot, InspectorCall)
-        return core.call(route, self, lambda: self._id, params, callback, slot)
+            return start_call(core, route, self, lambda: inspector_url(self.properties), None,
+                              callback, slot, InspectorCall)
+        return start_call(core, route, self, lambda: self._id, params, callback, slot)
+
+    def _ask(self) -> IAsync[RRRenderingSessionProperties]:
+        """Query the session as a poll does: into its cache, but without its slot."""
+        core = self._core
+        if core is None:
+            return self.get_rendering_session_properties_async()  # which says that it is disposed
+        return start_call(core, routes.GET_RENDERING_SESSION_PROPERTIES, self, lambda: self._id,
+                          None, None)
 
     def _adopt(self, core: Core, route: Route, value: Any, sent: int) -> Tuple[Any, Optional[Job]]:
         if route is routes.GET_RENDERING_SESSION_PROPERTIES:

@@ -9,7 +9,6 @@ from typing import Iterator
 import pytest
 
 from arr._runtime import operation as _async
-from arr._runtime import _entries
 
 from .support.threads import Service, until
 
@@ -23,7 +22,7 @@ def nothing_left_behind() -> Iterator[None]:
     def left() -> object:
         threads = [thread for thread in threading.enumerate()
                    if thread not in before and not thread.daemon]
-        return threads or _async._completing or _async._draining or _entries.tasks
+        return threads or _async._completing or _async._draining or _async._tasks
 
     try:
         until(lambda: not left())

@@ -10,8 +10,6 @@ from .._results import ARRResult, CallFailed, RRSessionGeneralContext
 if TYPE_CHECKING:
     from json import JSONDecoder
 
-    from .._routes import Route
-
 MAX_RETRY_AFTER = 3600.0
 
 
@@ -129,10 +127,10 @@ def error_text(body: bytes) -> str:
     return error if isinstance(error, str) else ""
 
 
-def failure_context(route: Route, failure: CallFailed,
+def failure_context(name: str, failure: CallFailed,
                     request_correlation: str = "") -> RRSessionGeneralContext:
     """Return the context of a failed call, with a message for whoever reads the log at night."""
-    message = f"{route.name}: {failure.result}"
+    message = f"{name}: {failure.result}"
     if failure.code:
         message += f" (HTTP {failure.code})"
     message += f": {failure.detail}"

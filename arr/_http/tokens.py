@@ -11,11 +11,11 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Tuple
 
 from .._account import EMPTY_GUID, Account
+from .._results import ARRResult, CallFailed
+from .._runtime.workers import Clock, Runner
+from .._version import __version__
 from .in_flight import Flight, Watch, release
 from .replies import Reply, clean, parse_json, parse_retry_after, scrub
-from .._results import ARRResult, CallFailed
-from .._version import __version__
-from .._runtime.workers import Clock, Runner
 
 if TYPE_CHECKING:
     from .transport import Transport

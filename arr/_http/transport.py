@@ -23,10 +23,10 @@ from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from .._account import is_loopback
+from .._results import ARRResult, CallFailed
 from .connections import POOLS, TlsSocket, flying
 from .in_flight import Flight
 from .replies import Reply
-from .._results import ARRResult, CallFailed
 
 MAX_BODY = 8 * 1024 * 1024
 _PIECE = 64 * 1024

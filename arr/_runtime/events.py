@@ -9,14 +9,16 @@ one, are wrapped in entries, which do not.
 
 from __future__ import annotations
 
+import _thread
 import logging
 import threading
-from typing import Any, Callable, Generic, List, TypeVar
+from typing import Any, Callable, Generator, Generic, List, Optional, Protocol, TypeVar, overload
 
 logger = logging.getLogger("arr")
 
 H = TypeVar("H", bound=Callable[..., object])
 E = TypeVar("E", bound="EventBase[Any]")
+V = TypeVar("V")
 
 
 def guarded(call: Callable[..., object], *args: object) -> None:
@@ -146,6 +148,26 @@ class Event(EventBase[H]):
                 entry.deliver(*args)
 
 
+class EventField(Generic[V]):
+    """An event that an object keeps in a field: ``+=`` and ``-=`` go there, nothing replaces it."""
+
+    def __init__(self, field: str, doc: str) -> None:
+        self._field = field
+        self.__doc__ = doc.strip()
+
+    @overload
+    def __get__(self, owner: None, cls: type) -> EventField[V]: ...
+
+    @overload
+    def __get__(self, owner: object, cls: type) -> V: ...
+
+    def __get__(self, owner: object, cls: type) -> Any:
+        return self if owner is None else getattr(owner, self._field)
+
+    def __set__(self, owner: object, event: V) -> None:
+        must_be(event, event is getattr(owner, self._field))
+
+
 def must_be(event: object, same: bool) -> None:
     """Refuse the assignment that ``op.completed = x`` would be; ``+=`` passes."""
     if not same:
@@ -153,3 +175,60 @@ def must_be(event: object, same: bool) -> None:
             f"an event cannot be replaced (got {type(event).__name__}); subscribe with += and "
             f"unsubscribe with -="
         )
+
+
+class Waiter(Entry):
+    """A thread that waits for its turn in an operation's queue."""
+
+    __slots__ = ("_turn",)
+
+    def __init__(self) -> None:
+        self._turn = _thread.allocate_lock()
+        self._turn.acquire()
+
+    def deliver(self, *operation: object) -> None:
+        self._turn.release()
+
+    def wait(self, timeout: Optional[float]) -> bool:
+        if timeout is None:
+            return self._turn.acquire()
+        return self._turn.acquire(True, min(max(timeout, 0.0), threading.TIMEOUT_MAX))
+
+
+class Queued(Protocol):
+    """An operation, as far as an await needs to know it."""
+
+    _queue: List[Entry]
+
+    def _enqueue(self, entry: Entry) -> None: ...
+
+
+class Await(Entry):
+    """The place of one await in an operation's queue: wakes a future of the awaiting loop."""
+
+    __slots__ = ("loop", "future")
+
+    def __init__(self) -> None:
+        import asyncio  # here, because a program without a loop need not load it
+
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[None] = self.loop.create_future()
+
+    @classmethod
+    def suspend(cls, operation: Queued) -> Generator[Any, None, None]:
+        entry = cls()
+        try:
+            operation._enqueue(entry)
+            yield from entry.future
+        finally:
+            discard(operation._queue, entry)  # after a cancelled await: nothing stays behind
+
+    def deliver(self, *operation: object) -> None:
+        try:
+            self.loop.call_soon_threadsafe(self._wake)
+        except RuntimeError:
+            logger.debug("arr: an operation completed after the loop that awaited it was closed")
+
+    def _wake(self) -> None:
+        if not self.future.done():  # a cancelled await
+            self.future.set_result(None)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from concurrent.futures import Future, TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, Any, Callable, Generator, Optional, TypeVar
 
-from ._entries import Await, tasks
-from .events import Entry, guarded
 from .._results import ARRResult, RRSessionException
+from .events import Await, Entry, guarded
 
 if TYPE_CHECKING:
     from .operation import IAsync
@@ -31,10 +30,7 @@ class AsyncTask(Future[T], Entry):
         done = self._operation
         if done is None:
             return
-        context, value, _ = done._settled()
-        # First the outcome, then the dictionary: as_task looks at both in this order, twice.
-        done._outcome = (context, value, self)
-        tasks.pop(done, None)
+        context, value, _ = done._hand_over(self)
         if context.result == ARRResult.Success:
             guarded(self.set_result, value)
         else:

@@ -22,9 +22,10 @@ from typing import (
     TYPE_CHECKING, Any, Callable, Dict, Generator, Generic, List, Optional, Tuple, TypeVar, cast,
 )
 
-from ._entries import Await, Waiter, tasks
-from .events import Entry, EventBase, Subscription, checked, discard, must_be, unsubscribe
 from .._results import ARRResult, RRException, RRSessionException, RRSessionGeneralContext
+from .events import (
+    Await, Entry, EventBase, Subscription, Waiter, checked, discard, must_be, unsubscribe,
+)
 from .workers import Runner, workers
 
 if TYPE_CHECKING:
@@ -36,10 +37,11 @@ Outcome = Tuple[RRSessionGeneralContext, Any, Optional["AsyncTask[Any]"]]
 _completing: Dict[IAsync[Any], Outcome] = {}
 _draining: Dict[IAsync[Any], Tuple[int]] = {}
 _due: Dict[IAsync[Any], object] = {}
+_tasks: Dict[IAsync[Any], AsyncTask[Any]] = {}  # the futures of those that are pending
 
 
 def _after_fork_in_child() -> None:
-    for table in (_completing, _draining, _due, tasks):
+    for table in (_completing, _draining, _due, _tasks):
         table.clear()  # the threads that would have cleaned up did not come along
 
 
@@ -173,11 +175,11 @@ class IAsync(Generic[T]):
         if outcome is not None and outcome[2] is not None:
             return outcome[2]
         mine: AsyncTask[T] = AsyncTask(self)
-        task: AsyncTask[T] = tasks.setdefault(self, mine)
+        task: AsyncTask[T] = _tasks.setdefault(self, mine)
         outcome = self._outcome
         if outcome is not None and outcome[2] is not None:  # settled by another since we looked
             if task is mine:
-                tasks.pop(self, None)
+                _tasks.pop(self, None)
             return outcome[2]
         if self._drained_here():
             task.deliver(self)
@@ -193,6 +195,14 @@ class IAsync(Generic[T]):
             if not self._drained_here():
                 yield from Await.suspend(self)
         return self.result
+
+    def _hand_over(self, task: AsyncTask[T]) -> Outcome:
+        """Give the outcome to the future of this operation, which from now on belongs to it."""
+        context, value, _ = self._settled()
+        # First the outcome, then the dictionary: as_task looks at both in this order, twice.
+        self._outcome = outcome = (context, value, task)
+        _tasks.pop(self, None)
+        return outcome
 
     # -- the producer's half -----------------------------------------------------------------
 

@@ -14,21 +14,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Optional, Tuple, Union
 
 from .._account import AzureFrontendAccountInfo
-from .._runtime.operation import IAsync
-from .._runtime.dispatcher import Dispatcher
 from .._fields import Alias
 from .._frontend import AzureFrontend
 from .._models import (
     CreateRenderingSessionParams, RRRenderingSessionProperties, UpdateRenderingSessionParams,
 )
-from .._polling import ask
 from .._results import (
     ARRRenderingSessionStatus, ARRResult, RRException, RRSessionGeneralContext,
 )
-from ._schedule import REFRESH_SECONDS, Schedule
+from .._runtime.dispatcher import Dispatcher
+from .._runtime.operation import IAsync
+from .._runtime.workers import Clock, SystemClock
 from .._session import AzureSession
 from ._events import ServiceEvents
-from .._runtime.workers import Clock, SystemClock
+from ._schedule import REFRESH_SECONDS, Schedule
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -187,7 +186,7 @@ class ARRServiceUnity(ServiceEvents):
             return
         if self._query is None and schedule.query_due:
             schedule.query_sent()
-            self._query = query = ask(session)
+            self._query = query = session._ask()
             query.completed += self._dispatcher.bind(
                 lambda found: self._on_properties(session, found))
         if (self.auto_renew_lease and self._renewal is None and self._stopping is None

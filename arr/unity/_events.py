@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable
 
-from .._runtime.events import Event, must_be
 from .._results import RRSessionGeneralContext
+from .._runtime.events import Event, EventField
 from .._session import AzureSession
 
 if TYPE_CHECKING:
@@ -26,41 +26,14 @@ class ServiceEvents:
         self._ended: Event[SessionHandler] = Event()
         self._failed: Event[ErrorHandler] = Event()
 
-    @property
-    def on_session_started(self) -> Event[SessionHandler]:
-        """A session was created or opened; the handler gets it."""
-        return self._started
-
-    @on_session_started.setter
-    def on_session_started(self, event: Event[SessionHandler]) -> None:
-        must_be(event, event is self._started)
-
-    @property
-    def on_session_status_changed(self) -> Event[SessionHandler]:
-        """The status of the active session has changed; see last_properties."""
-        return self._changed
-
-    @on_session_status_changed.setter
-    def on_session_status_changed(self, event: Event[SessionHandler]) -> None:
-        must_be(event, event is self._changed)
-
-    @property
-    def on_session_ended(self) -> Event[SessionHandler]:
-        """The session was stopped, has expired or failed; it is no longer the active one."""
-        return self._ended
-
-    @on_session_ended.setter
-    def on_session_ended(self, event: Event[SessionHandler]) -> None:
-        must_be(event, event is self._ended)
-
-    @property
-    def on_session_error_encountered(self) -> Event[ErrorHandler]:
-        """A call failed; the handler gets this component and the context with the cause."""
-        return self._failed
-
-    @on_session_error_encountered.setter
-    def on_session_error_encountered(self, event: Event[ErrorHandler]) -> None:
-        must_be(event, event is self._failed)
+    on_session_started = EventField[Event[SessionHandler]]("_started", """
+        A session was created or opened; the handler gets it.""")
+    on_session_status_changed = EventField[Event[SessionHandler]]("_changed", """
+        The status of the active session has changed; see last_properties.""")
+    on_session_ended = EventField[Event[SessionHandler]]("_ended", """
+        The session was stopped, has expired or failed; it is no longer the active one.""")
+    on_session_error_encountered = EventField[Event[ErrorHandler]]("_failed", """
+        A call failed; the handler gets this component and the context with the cause.""")
 
     # -- the SDK's spelling ------------------------------------------------------------------
 

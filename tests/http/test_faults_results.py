@@ -16,8 +16,8 @@ import urllib3
 from pytest_httpserver import BlockingHTTPServer
 
 from arr import ARRResult, AzureFrontend
-from arr._results import CallFailed
 from arr._http.transport import _failure
+from arr._results import CallFailed
 
 from ..support.fault_server import Answer, Request, Wire, kept, raw, reply, script
 from ..support.rig import (

@@ -148,7 +148,7 @@ def test_timed_out_waits_behind_an_undelivered_handler_submit_one_job() -> None:
 def test_waiter_whose_turn_comes_as_its_time_runs_out_returns_true(
         monkeypatch: pytest.MonkeyPatch) -> None:
     """The drain has taken the waiter out, so its handlers have run: a time-out comes too late."""
-    from arr._runtime import _entries
+    from arr._runtime import events
 
     operation = pending()
 
@@ -156,18 +156,18 @@ def test_waiter_whose_turn_comes_as_its_time_runs_out_returns_true(
         complete(operation)
         return False
 
-    monkeypatch.setattr(_entries.Waiter, "wait", time_out)
+    monkeypatch.setattr(events.Waiter, "wait", time_out)
     assert operation.wait(1)
 
 
 def test_interrupted_wait_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    from arr._runtime import _entries
+    from arr._runtime import events
 
     def interrupt(waiter: Any, timeout: Any) -> bool:
         raise KeyboardInterrupt
 
     operation = pending()
-    monkeypatch.setattr(_entries.Waiter, "wait", interrupt)
+    monkeypatch.setattr(events.Waiter, "wait", interrupt)
     with pytest.raises(KeyboardInterrupt):
         operation.wait()
     assert operation._queue == []

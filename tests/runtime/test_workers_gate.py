@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, List
 
-from arr._http._gate import Gate
+from arr._http.in_flight import Gate
 
 from ..support.threads import fast_switching, rounds, together
 
