@@ -26,7 +26,8 @@ HEIGHT = {f"{half}.{wing}": row for half, rows in (("arr", CLIENT), ("arr.emulat
 
 # Parents and children that name each other, in types only: (the one that is made later, its maker).
 PAIRS = {("arr._runtime.operation", "arr._runtime.future"),
-         ("arr._session", "arr._frontend")}
+         ("arr._session", "arr._frontend"),
+         ("arr.unity._events", "arr.unity._component")}
 
 
 class Import(NamedTuple):
@@ -86,8 +87,26 @@ def _wing(name: str) -> str:
     return ".".join(name.split(".")[:depth])
 
 
+def test_every_file_has_its_wing() -> None:
+    assert {_wing(name) for name in FILES} == set(HEIGHT)
+
+
+def test_nothing_is_imported_from_a_wing_above() -> None:
+    wrong = [f"{name}:{found.line} imports {found.module}"
+             for name, all_imports in IMPORTS.items() for found in all_imports
+             if _wing(_ours(found)) in HEIGHT and _half(name) == _half(_ours(found))
+             and HEIGHT[_wing(_ours(found))] > HEIGHT[_wing(name)]
+             and (name, _ours(found)) not in PAIRS]
+    assert not wrong
+
+
 def _half(name: str) -> str:
     return "emulator" if name.startswith("arr.emulator.") else "client"
+
+
+def test_there_is_no_circle_of_imports() -> None:
+    assert _circles({name: {_ours(found) for found in all_imports} - {"", name}
+                     for name, all_imports in IMPORTS.items()}) == {}
 
 
 def _circles(graph: Dict[str, Set[str]]) -> Dict[str, Set[str]]:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Sequence
 
 from ._arguments import flag, number, whole
 from ._clock import Clock, SystemClock
-from ._service.faults import Fault, Hold
 from ._http.guard import is_loopback
-from ._service.ingestions import Ingest, IngestionPool, default_ingest
 from ._http.server import Server
+from ._service.faults import Fault, Hold
+from ._service.ingestions import Ingest, IngestionPool, default_ingest
 from ._service.service import Service
 from ._service.state import Account, Capacity, State
 from ._service.tokens import Tokens
+from ._web.responder import Responder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,9 +71,9 @@ class Emulator:
         state.add_account(account)
         self._service = Service(
             self.clock, state, Tokens(number("token_seconds", token_seconds, 0.0, 1e9)),
-            host=host, allow_remote=allow_remote,
             accept_authentication_token=flag("accept_authentication_token",
                                              accept_authentication_token))
+        self._responder = Responder(self._service, host=host, allow_remote=allow_remote)
         self._server: Server | None = None
 
     def __repr__(self) -> str:
@@ -93,7 +94,7 @@ class Emulator:
         """Bind and serve. A busy port is an OSError; started again, it takes the same port."""
         if self._server is not None:
             raise RuntimeError("the emulator runs already")
-        server = Server(self._host, self._port, self._service.answer, self._service.refuse,
+        server = Server(self._host, self._port, self._responder.answer, self._responder.refuse,
                         idle_timeout=self._idle_timeout, request_timeout=self._request_timeout)
         try:
             self._port = self._service.state.port = server.server_port

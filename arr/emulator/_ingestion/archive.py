@@ -31,10 +31,10 @@ import zipfile
 from types import TracebackType
 from typing import IO, Any, BinaryIO, Dict, List, NamedTuple, Optional, Sequence, Type, Union
 
-from .refusals import IngestionError, shown
-from .strict_json import Fields, load_json
 from .containers.base import check_name
+from .refusals import IngestionError, shown
 from .spool import Spool, StoredFile
+from .strict_json import Fields, load_json
 
 FORMAT = "arr.emulator/ezArchive"
 FORMAT_VERSION = 1

@@ -11,23 +11,23 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Sequence, cast
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from .formats.boxes import Box
 from .archive import write_archive
+from .containers import open_container
+from .containers.base import Container, check_name
+from .formats.boxes import Box
 from .formats.boxes import configure, is_finite
+from .formats.fbx import BINARY_MAGIC, describe_fbx, looks_like_ascii_fbx
+from .formats.glb import MAGIC
+from .formats.gltf import describe_gltf
+from .formats.model_info import ModelInfo
 from .refusals import (
     IngestionError, MAX_FILES, MAX_MODEL_BYTES, MAX_URI, MissingFile, shown, size_text,
 )
-from .strict_json import load_json
-from .containers import open_container
-from .containers.base import Container, check_name
-from .formats.fbx import BINARY_MAGIC, describe_fbx, looks_like_ascii_fbx
-from .formats.glb import MAGIC
-from .formats.model_info import ModelInfo
-from .formats.gltf import describe_gltf
 from .settings import (
     FILE_NAME, MAX_SETTINGS_BYTES, Settings, default_settings, parse_settings,
 )
 from .spool import CHUNK, Span, Spool, StoredFile
+from .strict_json import load_json
 
 __all__ = ["IngestionError", "Summary", "ingest"]
 

@@ -12,8 +12,8 @@ from threading import Condition, Event
 from typing import TYPE_CHECKING, Any
 
 from .._arguments import flag, number, whole
-from .._http.messages import Reply
 from .._http.lenient_json import dumps
+from .._http.messages import Reply
 
 if TYPE_CHECKING:
     from random import Random

@@ -1,35 +1,25 @@
-"""Everything behind the sockets: finds the route, checks the caller, applies faults, answers."""
+"""The service: all state of one emulator, and the commands on it."""
 
 from __future__ import annotations
 
-import base64
-import logging
-import os
 import time
 from typing import Any
 
 from .. import _clock
-from .._web.api_2019 import authenticate
-from .._web.call import Call, error_reply
 from .._clock import Clock
 from .faults import Fault, Faults
-from .._http.guard import check_change, check_host
-from .._http.messages import HttpError, Reply, Request, http_date
-from .journal import Journal, Record, clean
+from .journal import Journal
 from .meter import Meter
-from .._web.routes import INSPECTOR, OWN, SERVICE, Route, find
-from .state import GUID, State
-from .tokens import Tokens
+from .state import State
 from .throttle import Throttle
-
-_log = logging.getLogger("arr.emulator")
+from .tokens import Tokens
 
 
 class Service:
-    """Answers requests; holds all state of one emulator and no socket."""
+    """All state of one emulator; knows no socket and no protocol."""
 
-    def __init__(self, clock: Clock, state: State, tokens: Tokens, *, host: str,
-                 allow_remote: bool, accept_authentication_token: bool) -> None:
+    def __init__(self, clock: Clock, state: State, tokens: Tokens, *,
+                 accept_authentication_token: bool) -> None:
         self.clock = clock
         self.state = state
         self.tokens = tokens
@@ -38,133 +28,6 @@ class Service:
         self.throttle = Throttle(clock.monotonic)
         self.journal = Journal()
         self.meter = Meter()
-        self._host = host
-        self._allow_remote = allow_remote
-        self._date = (-1.0, "")
-
-    # requests
-
-    def answer(self, request: Request) -> Reply:
-        """Answer one request; never raises."""
-        began = time.perf_counter()
-        record: Record | None = None
-        try:
-            check_host(request, self._host, self._allow_remote)
-            session_id = request.host[:-10] if request.host.endswith(".localhost") else ""
-            inspector = GUID.fullmatch(session_id) is not None
-            try:
-                route, params = find(request.method, request.segments, inspector=inspector)
-            except HttpError:
-                # Shown among the requests too: a client whose paths are wrong is what one looks
-                # for there.
-                if request.segments[:1] in (("v1",), ("accounts",)):
-                    record = self._open(request, "")
-                raise
-            if inspector:
-                params["id"] = session_id
-            if route.kind in (OWN, INSPECTOR):
-                reply = self._own(route, Call(self, request, params, None))
-            else:
-                record = self._open(request, route.name)
-                reply = self._serve(route, Call(self, request, params, record), record)
-        except HttpError as error:
-            reply = error_reply(error)
-            self._explain(record, error)
-        except Exception:
-            _log.error("the emulator has a defect", exc_info=True)
-            reply = error_reply(HttpError(500, "The emulator has a defect; see its log."))
-        return self._finish(reply, request, record, began)
-
-    def refuse(self, error: HttpError) -> Reply:
-        """Answer something that was no complete request."""
-        reply = error_reply(error)
-        self._stamp(reply)
-        _log.info("refused: %d %s", error.status, clean(str(error), 200))
-        return reply
-
-    def _open(self, request: Request, route: str) -> Record:
-        return self.journal.open(self.clock.time(), request.method, request.target, route,
-                                 request.headers.get("user-agent", ""))
-
-    def _own(self, route: Route, call: Call) -> Reply:
-        if route.kind == OWN and route.method != "GET":
-            check_change(call.request)
-        if route.kind == INSPECTOR or route.method == "GET":
-            return route.handler(call)
-        try:
-            return route.handler(call)
-        except (TypeError, ValueError) as error:  # a value that the command does not take
-            raise HttpError(400, f"{error}.") from None
-
-    def _serve(self, route: Route, call: Call, record: Record) -> Reply:
-        method, segments = call.request.method, call.request.segments
-        if "sessions/{id}" in route.path:
-            # Whatever comes of it: refused calls and faults are what one looks for.
-            self.state.note(call.params["account"], call.params["id"], record)
-        fault = self.faults.pick(method, segments)
-        hold = self.faults.pick_hold(method, segments)
-        if fault is not None:
-            record.fault = fault.id
-            record.reason = f"fault {fault.id}"
-            if fault.delay:
-                self.faults.delay(fault.delay)
-        try:
-            reply = Reply(200)
-            if fault is None or not fault.replaces:
-                if route.kind == SERVICE:
-                    authenticate(call)
-                reply = route.handler(call)
-        except HttpError as error:
-            reply = error_reply(error)
-            self._explain(record, error)
-        record.account_id = call.account_id
-        if fault is not None:
-            reply = fault.spoil(reply)
-        if hold is not None:
-            self.faults.block(hold)
-        return reply
-
-    def _explain(self, record: Record | None, error: HttpError) -> None:
-        if record is not None:
-            record.reason = "; ".join(filter(None, (record.reason, clean(str(error), 200))))
-
-    def _finish(self, reply: Reply, request: Request, record: Record | None,
-                began: float) -> Reply:
-        vector = self._stamp(reply)
-        milliseconds = (time.perf_counter() - began) * 1000.0
-        if record is not None:
-            # Before the reply leaves: who has it finds it in requests().
-            record.milliseconds = round(milliseconds, 3)
-            record.status = 0 if reply.damage == "reset" else reply.status
-            record.ms_cv = vector
-            now, failed = time.monotonic(), reply.status >= 400 or bool(reply.damage)
-            self.meter.add(now, record.milliseconds, failed)
-            if record.meter is not None:
-                record.meter.add(now, record.milliseconds, failed)
-        # The emulator's own pages ask again and again; their requests are not worth a line.
-        level = logging.DEBUG if record is None and reply.status < 400 else logging.INFO
-        if _log.isEnabledFor(level):
-            _log.log(level, "%s %s %s %.1f ms%s", clean(request.method, 20),
-                     clean(request.target, 300),
-                     "reset" if reply.damage == "reset" else reply.status, milliseconds,
-                     f" ({record.reason})" if record is not None and record.reason else "")
-        return reply
-
-    def _stamp(self, reply: Reply) -> str:
-        """Add the headers of every reply; return the correlation vector."""
-        vector = base64.b64encode(os.urandom(17))[:22].decode("ascii") + ".0"
-        now = self.clock.time()
-        second, date = self._date
-        if second != now // 1:
-            try:
-                date = http_date(now // 1)
-            except (ArithmeticError, ValueError, OSError):
-                date = "Thu, 01 Jan 1970 00:00:00 GMT"  # a clock outside of the calendar
-            self._date = (now // 1, date)  # one tuple, so that no thread sees half of it
-        reply.headers += (("Date", date), ("MS-CV", vector))
-        return vector
-
-    # what the admin routes and Emulator share
 
     def add_fault(self, method: object = "*", path: object = "*", *, status: object = None,
                   retry_after: object = None, delay: object = 0.0, reset: object = False,

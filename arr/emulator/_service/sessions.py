@@ -9,12 +9,10 @@ from that and from the time of the question. Reading therefore never changes any
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .meter import Meter
-from .._web.timespan import format_timespan
 
 if TYPE_CHECKING:
     from .journal import Record
@@ -26,12 +24,7 @@ SIZES = ("small", "big", "standard", "premium")
 
 RETENTION_SECONDS = 30 * 86_400.0
 
-# The port of the documents of 2020. Nothing listens there: `RemoteManager.connect` is a stub.
-HANDSHAKE_PORT = 50051
-
 EVENTS_KEPT = 200
-
-_READY_HEAD = '{"message":null,"sessionElapsedTime":"'
 
 
 class LeaseChange(NamedTuple):
@@ -42,12 +35,24 @@ class LeaseChange(NamedTuple):
     after: int
 
 
+class LeaseRefused(Exception):
+    """A lease that cannot be made longer: the session has ended, or the new total is no larger."""
+
+    def __init__(self, status: str, lease: int) -> None:
+        super().__init__(status, lease)
+        self.status = status
+        self.lease = lease  # the present one, in seconds
+
+
 class Session:
-    """One rendering session. Its owner's lock guards it."""
+    """One rendering session. Its owner's lock guards it.
+
+    ``kept`` is what an era of the protocol keeps of its own text; it goes with any change.
+    """
 
     __slots__ = ("id", "account_id", "size", "created", "created_at", "ready_at", "lease",
                  "doomed", "stopped_at", "failed_at", "failure", "meter", "_events",
-                 "_ready_tail")
+                 "kept")
 
     def __init__(self, session_id: str, account_id: str, size: str, lease: int, *,
                  now: float, created: float, startup_seconds: float, doomed: str) -> None:
@@ -62,7 +67,7 @@ class Session:
         self.stopped_at: float | None = None
         self.failed_at: float | None = None
         self.failure = ""
-        self._ready_tail: tuple[int, str] | None = None
+        self.kept: dict[str, tuple[int, str]] = {}
         self.meter = Meter()
         self._events: deque[Record | LeaseChange] = deque(maxlen=EVENTS_KEPT)
 
@@ -81,8 +86,7 @@ class Session:
         end = self.ready_at + self.lease
         if now < end:
             return READY, None, ""
-        text = format_timespan(self.lease)
-        return EXPIRED, end, f"The session has expired: its maximum lease time of {text} is over."
+        return EXPIRED, end, "The session has expired: its maximum lease time is over."
 
     def status(self, now: float) -> str:
         """Return the status alone."""
@@ -114,53 +118,16 @@ class Session:
         self.failed_at, self.failure = now, message
         return True
 
-    def extend(self, now: float, lease: int) -> str:
-        """Set a larger total lease; return why not, or an empty text."""
+    def extend(self, now: float, lease: int) -> None:
+        """Set a larger total lease; raise LeaseRefused."""
         # What the service answered for an ended session is not known; there is nothing left to
         # extend, so it is refused in the same way as a lease that is too short.
         status = self.status(now)
-        if status not in LIVE:
-            return f"The session is {status}; its lease cannot be extended any more."
-        if lease <= self.lease:
-            return (f"maxLeaseTime is the new total and must be larger than the present "
-                    f"{format_timespan(self.lease)}.")
+        if status not in LIVE or lease <= self.lease:
+            raise LeaseRefused(status, self.lease)
         self._events.append(LeaseChange(now, self.lease, lease))
         self.lease = lease
-        self._ready_tail = None
-        return ""
-
-    def wire(self, now: float, inspector_port: int) -> str:
-        """Return the properties as JSON, with the service's fields in its order."""
-        status, end, message = self.state(now)
-        if status == READY:
-            return self.wire_ready(now, inspector_port)
-        elapsed = format_timespan(max(0.0, (now if end is None else end) - self.ready_at))
-        text = json.dumps(message) if message else "null"
-        # Host name null and ports zero before and after Ready, as the service did until 2021.
-        return (f'{{"message":{text},"sessionElapsedTime":"{elapsed}",'
-                + self._tail(status, "null", 0, 0))
-
-    def wire_ready(self, now: float, inspector_port: int) -> str:
-        """Return the properties of a session that is known to be Ready.
-
-        All but one field stay the same, and are kept: it is what a list of thousands is made of.
-        """
-        tail = self._ready_tail
-        if tail is None or tail[0] != inspector_port:
-            tail = self._ready_tail = (inspector_port, self._tail(
-                READY, f'"{self.hostname()}"', inspector_port, HANDSHAKE_PORT))
-        return _READY_HEAD + format_timespan(now - self.ready_at) + '",' + tail[1]
-
-    def _tail(self, status: str, quoted_hostname: str, inspector_port: int,
-              handshake_port: int) -> str:
-        return (
-            f'"sessionHostname":{quoted_hostname},'
-            f'"sessionId":"{self.id}",'
-            f'"sessionMaxLeaseTime":"{format_timespan(self.lease)}",'
-            f'"sessionSize":"{self.size}",'
-            f'"sessionStatus":"{status}",'
-            f'"connectionProperties":{{"arrInspectorPort":{inspector_port},'
-            f'"handshakePort":{handshake_port}}}}}')
+        self.kept.clear()
 
     def snapshot(self, now: float) -> dict[str, Any]:
         """Return what the emulator's own pages show."""

@@ -8,16 +8,20 @@ import time
 from collections import Counter
 from itertools import islice
 from threading import Lock
-from typing import Any, Mapping, Union
+from typing import Any, Callable, Mapping, TypeVar, Union
 
 from .._arguments import whole
 from .._clock import Clock
 from .ingestions import RUNNING, Ingestion, IngestionPool
 from .journal import Record
-from .sessions import LIVE, READY, SIZES, Session
+from .sessions import LIVE, SIZES, LeaseRefused, Session
 from .tokens import ACCOUNT_ID
 
 Capacity = Union[int, Mapping[str, int], None]
+
+T = TypeVar("T")
+# How an era writes a session: the session, the monotonic time, the port of the inspector.
+Writer = Callable[[Session, float, int], T]
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -120,35 +124,41 @@ class State:
             if session is not None and session.account_id.lower() == account_id.lower():
                 session.note(record)
 
-    def properties(self, account_id: str, session_id: str) -> str | None:
-        """Return a session's properties as JSON, None when the account has no such session."""
+    def knows(self, account_id: str, session_id: str) -> bool:
+        """Say whether the account has a session of that id."""
+        now = self._clock.monotonic()
+        with self._lock:
+            return self._find(account_id, session_id, now) is not None
+
+    def view(self, account_id: str, session_id: str, write: Writer[T]) -> T | None:
+        """Return what `write` makes of a session, None when the account has no such session."""
         now = self._clock.monotonic()
         with self._lock:
             session = self._find(account_id, session_id, now)
-            return None if session is None else session.wire(now, self.port)
+            return None if session is None else write(session, now, self.port)
 
-    def live_sessions(self, account_id: str) -> list[str]:
-        """Return all sessions that are Starting or Ready as JSON, oldest first."""
+    def view_live(self, account_id: str, write: Writer[T]) -> list[T]:
+        """Return what `write` makes of each session that is Starting or Ready, oldest first."""
         now = self._clock.monotonic()
         with self._lock:
             found, ended = [], False
             for session in self._live.values():
-                status = session.status(now)
-                if status not in LIVE:
+                if session.status(now) not in LIVE:
                     ended = True
                 elif session.account_id == account_id:
-                    wire = session.wire_ready if status == READY else session.wire
-                    found.append(wire(now, self.port))
+                    found.append(write(session, now, self.port))
             if ended:
                 self._living(now)
             return found
 
-    def extend(self, account_id: str, session_id: str, lease: int) -> str | None:
-        """Set a larger total lease; return why not, "" when done, None for no such session."""
+    def extend(self, account_id: str, session_id: str, lease: int) -> bool:
+        """Set a larger total lease; return False for no such session, raise LeaseRefused."""
         now = self._clock.monotonic()
         with self._lock:
             session = self._find(account_id, session_id, now)
-            return None if session is None else session.extend(now, lease)
+            if session is not None:
+                session.extend(now, lease)
+            return session is not None
 
     def stop(self, account_id: str, session_id: str) -> bool:
         """Stop a session, ended or not; return False when there is no such session."""
@@ -181,7 +191,11 @@ class State:
         now = self._clock.monotonic()
         with self._lock:
             session = self._live.get(session_id.lower())
-            if session is None or session.extend(now, session.lease + seconds):
+            if session is None:
+                return 0
+            try:
+                session.extend(now, session.lease + seconds)
+            except LeaseRefused:
                 return 0
             return session.lease
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .._arguments import whole
-from .call import NO_STORE, Call, json_reply
 from .._http.messages import HttpError, Reply
+from .call import NO_STORE, Call, json_reply
 
 # How much of each list fits a page that is read by a person and drawn every second.
 OVERVIEW_LIMIT = 100

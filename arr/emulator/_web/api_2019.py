@@ -1,4 +1,4 @@
-"""The routes of the service: tokens, models and sessions.
+"""The routes of December 2019: models and sessions.
 
 What the documents leave open is decided here: models/create answers 200; a missing or bad field
 is 400, a lease that is not larger is 422 (as in 2021), so is a PATCH of an ended session; an
@@ -7,64 +7,20 @@ unknown session or model is 404; stopping an ended session is 204; `Location` na
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from .call import JSON, NO_STORE, Call, json_reply
 from .._http.messages import HttpError, Reply
-from .._service.sessions import SIZES
-from .._service.tokens import bearer, key_matches
-from .timespan import parse_timespan
+from .._service.sessions import EXPIRED, LIVE, READY, SIZES, LeaseRefused, Session
+from .call import JSON, NO_STORE, Call, json_reply
+from .timespan import format_timespan, parse_timespan
 
 _MAX_TEXT = 8_192
 
+# The port of the documents of 2020. Nothing listens there: `RemoteManager.connect` is a stub.
+HANDSHAKE_PORT = 50051
 
-def token(call: Call) -> Reply:
-    """Exchange `Bearer <account id>:<account key>` for an access token."""
-    service = call.service
-    account = service.state.account(call.params["account"])
-    given = bearer(call.request.headers.get("authorization", ""))
-    account_id, colon, key = given.partition(":")
-    if account is None:
-        reason = "there is no such account"
-    elif not given:
-        reason = "the header 'Authorization: Bearer <account id>:<account key>' is missing"
-    elif not colon:
-        # An Azure AD token: not yet supported in December 2019.
-        reason = "" if service.accept_authentication_token else (
-            "authentication tokens are not supported; start the emulator with "
-            "accept_authentication_token to allow them")
-    elif account_id.lower() != account.id.lower():
-        reason = "the account id of the header is not the one of the path"
-    else:
-        reason = "" if key_matches(key, account.key) else "the account key is wrong"
-    if account is None or reason:
-        raise HttpError(401, reason)
-    call.account_id = account.id
-    throttle(call)
-    issued = service.tokens.issue(account.id, service.clock.time())
-    return json_reply({"AccessToken": issued}, headers=NO_STORE)
-
-
-def authenticate(call: Call) -> None:
-    """Check the access token of a call; raise HttpError(401)."""
-    service = call.service
-    given = bearer(call.request.headers.get("authorization", ""))
-    if not given:
-        raise HttpError(401, "the header 'Authorization: Bearer <access token>' is missing")
-    account_id = service.tokens.account_of(given, service.clock.time())
-    if account_id is None:
-        raise HttpError(401, "the access token is forged or has expired; ask for a new one")
-    if account_id.lower() != call.params["account"].lower():
-        raise HttpError(401, "the access token belongs to another account")
-    call.account_id = account_id
-    throttle(call)
-
-
-def throttle(call: Call) -> None:
-    """Count a call against its account's limit; raise HttpError(429)."""
-    seconds = call.service.throttle.excess(call.account_id)
-    if seconds:
-        raise HttpError(429, "too many requests in this minute", (("Retry-After", str(seconds)),))
+_READY_HEAD = '{"message":null,"sessionElapsedTime":"'
 
 
 def create_model(call: Call) -> Reply:
@@ -112,7 +68,7 @@ def create_session(call: Call) -> Reply:
 
 def session_properties(call: Call) -> Reply:
     """Return one session."""
-    found = call.service.state.properties(call.account_id, call.params["id"])
+    found = call.service.state.view(call.account_id, call.params["id"], write)
     if found is None:
         raise _no_session()
     return Reply(200, found.encode("ascii"), JSON, NO_STORE)
@@ -120,7 +76,7 @@ def session_properties(call: Call) -> Reply:
 
 def list_sessions(call: Call) -> Reply:
     """Return the sessions that are Starting or Ready."""
-    sessions = call.service.state.live_sessions(call.account_id)
+    sessions = call.service.state.view_live(call.account_id, write)
     body = '{"sessions":[' + ",".join(sessions) + "]}"
     return Reply(200, body.encode("ascii"), JSON, NO_STORE)
 
@@ -128,11 +84,12 @@ def list_sessions(call: Call) -> Reply:
 def update_session(call: Call) -> Reply:
     """Set a new total lease; the reply is empty."""
     lease = _lease(call.fields())
-    refusal = call.service.state.extend(call.account_id, call.params["id"], lease)
-    if refusal is None:
+    try:
+        found = call.service.state.extend(call.account_id, call.params["id"], lease)
+    except LeaseRefused as refused:
+        raise HttpError(422, _why(refused)) from None
+    if not found:
         raise _no_session()
-    if refusal:
-        raise HttpError(422, refusal)
     return Reply(200)
 
 
@@ -152,3 +109,47 @@ def _lease(fields: dict[str, Any]) -> int:
 
 def _no_session() -> HttpError:
     return HttpError(404, "This account has no session of that id.")
+
+
+def _why(refused: LeaseRefused) -> str:
+    if refused.status not in LIVE:
+        return f"The session is {refused.status}; its lease cannot be extended any more."
+    return ("maxLeaseTime is the new total and must be larger than the present "
+            f"{format_timespan(refused.lease)}.")
+
+
+# -- a session as this era writes it -------------------------------------------------------------
+
+def write(session: Session, now: float, inspector_port: int) -> str:
+    """Return a session's properties as JSON, with the service's fields in its order."""
+    status, end, message = session.state(now)
+    if status == READY:
+        return _write_ready(session, now, inspector_port)
+    elapsed = format_timespan(max(0.0, (now if end is None else end) - session.ready_at))
+    if status == EXPIRED:
+        message = ("The session has expired: its maximum lease time of "
+                   f"{format_timespan(session.lease)} is over.")
+    text = json.dumps(message) if message else "null"
+    # Host name null and ports zero before and after Ready, as the service did until 2021.
+    return f'{{"message":{text},"sessionElapsedTime":"{elapsed}",' + _tail(session, status)
+
+
+def _write_ready(session: Session, now: float, inspector_port: int) -> str:
+    # All but one field stay the same, and are kept: it is what a list of thousands is made of.
+    kept = session.kept.get("2019")
+    if kept is None or kept[0] != inspector_port:
+        kept = session.kept["2019"] = (inspector_port, _tail(
+            session, READY, f'"{session.hostname()}"', inspector_port, HANDSHAKE_PORT))
+    return _READY_HEAD + format_timespan(now - session.ready_at) + '",' + kept[1]
+
+
+def _tail(session: Session, status: str, quoted_hostname: str = "null", inspector_port: int = 0,
+          handshake_port: int = 0) -> str:
+    return (
+        f'"sessionHostname":{quoted_hostname},'
+        f'"sessionId":"{session.id}",'
+        f'"sessionMaxLeaseTime":"{format_timespan(session.lease)}",'
+        f'"sessionSize":"{session.size}",'
+        f'"sessionStatus":"{status}",'
+        f'"connectionProperties":{{"arrInspectorPort":{inspector_port},'
+        f'"handshakePort":{handshake_port}}}}}')

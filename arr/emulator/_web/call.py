@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable
 
-from .._http.messages import HttpError, Reply, Request
 from .._http.lenient_json import dumps, loads
+from .._http.messages import HttpError, Reply, Request
 
 if TYPE_CHECKING:
     from .._service.journal import Record

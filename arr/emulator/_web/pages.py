@@ -7,9 +7,9 @@ import os
 import re
 from functools import lru_cache
 
-from .call import NO_STORE, Call, json_reply
 from .._http.messages import HttpError, Reply, query_values
 from .._service.tokens import bearer
+from .call import NO_STORE, Call, json_reply
 
 _HTML = "text/html; charset=utf-8"
 _PLACE = re.compile(r"\{\{([a-z]+)\}\}")
@@ -79,7 +79,7 @@ def _check(call: Call, token: str) -> None:
         raise HttpError(401, "The token is missing, forged or expired. Call "
                              "connect_to_arr_inspector_async() again and open the new file.")
     account = service.state.account(account_id)
-    if account is None or service.state.properties(account.id, call.params["id"]) is None:
+    if account is None or not service.state.knows(account.id, call.params["id"]):
         raise _gone()
 
 

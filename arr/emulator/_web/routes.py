@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .._http.messages import HttpError
+from . import access as _access
 from . import admin as _admin
 from . import api_2019 as _v1
 from . import pages as _pages
 from .call import Handler
-from .._http.messages import HttpError
 
 # Who may call: STS checks an account key, SERVICE an access token; OWN are the emulator's routes
 # and pages, INSPECTOR those of a session's host name.
@@ -28,7 +29,7 @@ class Route(NamedTuple):
 _V1 = "v1/accounts/{account}/"
 
 ROUTES = (
-    Route("token", "GET", "accounts/{account}/token", _v1.token, STS),
+    Route("token", "GET", "accounts/{account}/token", _access.token, STS),
     Route("start_asset_ingestion", "POST", _V1 + "models/create", _v1.create_model, SERVICE),
     Route("get_ingestion_status", "GET", _V1 + "models/{id}/status", _v1.model_status, SERVICE),
     Route("create_rendering_session", "POST", _V1 + "sessions/create", _v1.create_session,

@@ -12,11 +12,11 @@ from typing import BinaryIO, Callable, Iterator, List, Optional, Sequence
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from .blob_requests import BlobClient, Reply
-from .blob_listing import read_page
-from .sas_url import parse_blob_url
 from ..refusals import IngestionError, MissingFile, shown
 from .base import check_name, too_large
+from .blob_listing import read_page
+from .blob_requests import BlobClient, Reply
+from .sas_url import parse_blob_url
 
 # A blob up to this size is written by one request, a larger one in blocks of this size, of which
 # a blob may have 50,000.

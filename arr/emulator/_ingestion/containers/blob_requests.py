@@ -13,8 +13,8 @@ from typing import Callable, Iterator, Mapping, Optional, Type
 import requests
 import urllib3
 
-from .sas_url import BlobUrl
 from ..refusals import IngestionError, MissingFile, size_text
+from .sas_url import BlobUrl
 
 _API_VERSION = "2019-12-12"
 _TRIES = 4

@@ -7,8 +7,8 @@ import struct
 from typing import Optional
 
 from ..refusals import IngestionError, shown
-from .model_info import ModelInfo
 from ..spool import Span, Spool
+from .model_info import ModelInfo
 
 BINARY_MAGIC = b"Kaydara FBX Binary  \x00"
 _OLDEST = 7100  # FBX 2011 writes 7.1

@@ -6,8 +6,8 @@ import struct
 from typing import NamedTuple, Optional
 
 from ..refusals import IngestionError, shown, size_text
-from ..strict_json import MAX_JSON_BYTES
 from ..spool import Span, Spool
+from ..strict_json import MAX_JSON_BYTES
 
 MAGIC = b"glTF"
 _JSON = 0x4E4F534A

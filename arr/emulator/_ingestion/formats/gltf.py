@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
 from urllib.parse import unquote_to_bytes
 
-from .gltf_accessors import Accessors
-from .boxes import Box, IDENTITY, is_finite, local_matrix, multiply, transform, union
 from ..refusals import IngestionError, MAX_ESCAPED_BYTES, shown, size_text
-from ..strict_json import Fields, load_json
-from .model_info import ModelInfo
-from .glb import MAGIC, split_glb
-from .gltf_document import Document, Key
 from ..spool import Span, Spool
+from ..strict_json import Fields, load_json
+from .boxes import Box, IDENTITY, is_finite, local_matrix, multiply, transform, union
+from .glb import MAGIC, split_glb
+from .gltf_accessors import Accessors
+from .gltf_document import Document, Key
+from .model_info import ModelInfo
 
 Fetch = Callable[[str, str], Span]  # URI and where it stands, to the bytes of that file
 

@@ -9,10 +9,10 @@ from array import array
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..refusals import IngestionError, MAX_ELEMENTS, size_text
+from ..spool import Span, Spool
 from ..strict_json import Fields
 from .boxes import Box
 from .gltf_document import Document, Key
-from ..spool import Span, Spool
 
 # Component type: code of struct and array, and the divisor of normalised values.
 _COMPONENTS = {5120: ("b", 127), 5121: ("B", 255), 5122: ("h", 32767), 5123: ("H", 65535),
