@@ -13,12 +13,14 @@ from .call import NO_STORE, Call, json_reply
 
 _HTML = "text/html; charset=utf-8"
 _PLACE = re.compile(r"\{\{([a-z]+)\}\}")
+_FILE = re.compile(r"\{\{> ([a-z.]+)\}\}\n")
 
 
 @lru_cache(maxsize=None)
 def _template(name: str) -> str:
+    """Return a file of this folder, `{{> name}}` replaced by that file: a page is one reply."""
     with open(os.path.join(os.path.dirname(__file__), name), encoding="utf-8") as file:
-        return file.read()
+        return _FILE.sub(lambda match: _template(match.group(1)), file.read())
 
 
 def page(name: str, status: int = 200, **values: str) -> Reply:
