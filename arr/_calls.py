@@ -151,7 +151,6 @@ class Call:
             # over our head has his own delivery waited for, and ours not.
             if self.operation._complete(*answer):
                 self.operation._drain()
-            self.flight = None  # it knows us: a cycle, which would keep all of us for a while
 
     # -- what the end of the process asks ------------------------------------------------------
 
@@ -193,9 +192,9 @@ class Call:
         if flight is None:
             if self.operation.is_completed:
                 return None  # its caller was interrupted before he had it
-            flight = Flight(core.clock.monotonic() + core.operation_seconds, self)
+            flight = Flight(core.clock.monotonic() + core.operation_seconds)
             self.flight = flight
-        core.watch.add(flight)
+        core.watch.add(flight, self)
         try:
             # The flight is registered first: at the end, either the hook sees it or we see that.
             if workers.closing and self.route.method != "DELETE":

@@ -88,10 +88,7 @@ class Core:
             del self.resting[call]
         except KeyError:
             return  # another thread wakes it
-        if self.runner is workers:
-            workers.submit(call)
-        else:  # through a worker, because a caller's executor may block and timers must not
-            workers.submit(lambda: self.runner.submit(call))
+        self.runner.submit(call)
 
     def leave_place(self) -> None:
         """Give a place back; it goes straight to the call that waits longest."""
@@ -107,8 +104,8 @@ class Core:
             self._wake(call)
         for poller in list(self.waits):
             poller.cancel()
-        for flight in self.watch.current():
-            if flight.owner is None:
+        for flight, owner in self.watch.current():
+            if owner is None:
                 flight.cut(ARRResult.Cancelled)
             else:
-                flight.owner.give_up(flight)
+                owner.give_up(flight)

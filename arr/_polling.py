@@ -88,9 +88,9 @@ class _Polled(Entry):
 class Poller(Generic[T]):
     """What drives one wait. At any time either one poll is in flight or one timer is set.
 
-    The timer thread, the worker of a poll and whoever disposes may end the wait at once. Each of
-    them goes through ``_finish``, where one wins; and whoever sets something in motion looks
-    afterwards whether the wait has ended meanwhile, and takes it back.
+    The deadline, a poll's outcome and a disposal may end the wait at once, on three threads. Each
+    goes through ``_finish``, where one wins; and what sets something in motion looks afterwards
+    whether the wait has ended meanwhile, and takes it back.
     """
 
     __slots__ = ("wait", "owner", "_core", "_route", "_target", "_done", "_interval", "_begin",
@@ -179,23 +179,15 @@ class Poller(Generic[T]):
         if self.wait.is_completed:  # while we set it
             self._next.cancel()
 
-    # The next two run on the timer thread, which must not call into somebody's own executor: its
-    # submit may block or run user code. So they take a detour over a worker then.
-
     def _due(self) -> None:
-        if self._core.runner is workers:
-            # Of polls that are due together few are sent at once, which costs less.
-            self._poll(workers.defer)
-        else:
-            workers.submit(self._poll)
+        # Of polls that are due together few workers are sent for, which costs less.
+        self._poll(workers.defer if self._core.runner is workers else None)
 
     def _too_late(self) -> None:
         found = self._last or "it was not over yet, see latest"
         if not self._last and self.wait._latest is None:
             found = "no poll was answered in time"
-        runner = self._core.runner
-        self._fail(CallFailed(ARRResult.Timeout, f"the deadline has passed; {found}"),
-                   lambda drain: workers.submit(lambda: runner.submit(drain)))
+        self._fail(CallFailed(ARRResult.Timeout, f"the deadline has passed; {found}"))
 
     def _report(self) -> None:
         if self._end is not None:
@@ -203,11 +195,10 @@ class Poller(Generic[T]):
             self.wait._portion = min(max(passed / (self._end - self._begin), 0.0), 1.0)
         self.wait._progressed._raise(self.wait)
 
-    def _fail(self, failure: CallFailed, submit: Optional[Callable[[Job], object]] = None) -> None:
-        self._finish(failure_context(_NAMES[self._route.name], failure), None, submit)
+    def _fail(self, failure: CallFailed) -> None:
+        self._finish(failure_context(_NAMES[self._route.name], failure))
 
-    def _finish(self, context: RRSessionGeneralContext, value: Any = None,
-                submit: Optional[Callable[[Job], object]] = None) -> None:
+    def _finish(self, context: RRSessionGeneralContext, value: Any = None) -> None:
         self._core.waits.pop(self, None)
         if not self.wait._complete(context, value):
             return
@@ -215,7 +206,7 @@ class Poller(Generic[T]):
             if timer is not None:
                 timer.cancel()
         if self.wait._queue:
-            (submit or self._core.runner.submit)(self.wait._drain)
+            self._core.runner.submit(self.wait._drain)
 
 
 def begin_wait(core: Core, owner: Waiting, route: Route, target: str, done: Callable[[T], bool],

@@ -134,7 +134,7 @@ class FakeClock:
                 self._monotonic = max(self._monotonic, end if timer is None else timer.when)
             if timer is None:
                 return
-            timer.fire()
+            timer()
 
     def set_time(self, time: float) -> None:
         """Set the time of day, as a user or a network time service does; monotonic time stays."""

@@ -11,10 +11,10 @@ import _thread
 import threading
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, Protocol
 
 from .._results import ARRResult, CallFailed
-from .._runtime.workers import Clock, Job, Timer
+from .._runtime.workers import Clock, Job, SystemClock, Timer
 
 if TYPE_CHECKING:
     from socket import socket
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 class Flight:
     """One operation's time on the wire: token, tries, headers and body together.
 
-    Touched by the worker that flies it and by whoever cuts it; the lock is held for single system
-    calls that do not block, and no caller of the API takes it.
+    Touched by the worker that flies it and by the thread that cuts it; the lock is held for single
+    system calls that do not block, and no caller of the API takes it. It does not know its call:
+    the timer thread, which cuts it at its deadline, must not own a thing of the user's.
     """
 
-    __slots__ = ("deadline", "owner", "launched", "abandoned", "tries", "sent", "written", "unsure",
+    __slots__ = ("deadline", "launched", "abandoned", "tries", "sent", "written", "unsure",
                  "correlation", "_lock", "_reason", "_socket", "_turn")
 
-    def __init__(self, deadline: float, owner: Any = None) -> None:
+    def __init__(self, deadline: float) -> None:
         self.deadline = deadline
-        self.owner = owner
         self.launched = False  # True once its own request may have left
         self.abandoned = False  # True once its operation was completed by somebody else
         self.tries = 0  # those that failed so far
@@ -45,10 +45,17 @@ class Flight:
         self._socket: Optional[socket] = None
         self._turn: Optional[Any] = None
 
+    @property
+    def failure(self) -> CallFailed | None:
+        """What to say of a flight that has been cut."""
+        reason = self._reason
+        return None if reason is None else CallFailed(reason, _REASONS[reason])
+
     def check(self) -> None:
         """Raise CallFailed if the flight has been cut."""
-        if self._reason is not None:
-            raise CallFailed(self._reason, _REASONS[self._reason])
+        failure = self.failure
+        if failure is not None:
+            raise failure
 
     def launch(self) -> None:
         """Note that the request is about to leave, unless the flight has been cut before."""
@@ -114,6 +121,13 @@ def _shut(sock: socket) -> None:
         pass  # not connected any more, which is what we wanted
 
 
+class Owner(Protocol):
+    """The call of a flight."""
+
+    def give_up(self, flight: Flight) -> None:
+        """End the call, because the process ends."""
+
+
 class Watch:
     """All flights of one frontend, and one timer for the earliest deadline among them.
 
@@ -124,12 +138,12 @@ class Watch:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._flights: Dict[Flight, None] = {}
+        self._flights: Dict[Flight, Optional[Owner]] = {}
         self._timer: Optional[Timer] = None
 
-    def add(self, flight: Flight) -> None:
+    def add(self, flight: Flight, owner: Optional[Owner] = None) -> None:
         with self._lock:
-            self._flights[flight] = None
+            self._flights[flight] = owner
             if self._timer is None or self._timer.when > flight.deadline:
                 self._arm(flight.deadline)
 
@@ -137,21 +151,14 @@ class Watch:
         with self._lock:
             self._flights.pop(flight, None)
 
-    def current(self) -> list[Flight]:
+    def current(self) -> list[tuple[Flight, Optional[Owner]]]:
         with self._lock:
-            return list(self._flights)
+            return list(self._flights.items())
 
     def _arm(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        reference = weakref.ref(self)  # a timer must not keep a disposed frontend alive
-
-        def sweep() -> None:
-            watch = reference()
-            if watch is not None:
-                watch._sweep()
-
-        self._timer = self._clock.call_at(when, sweep)
+        self._timer = self._clock.call_at(when, _Sweep(self))
 
     def _sweep(self) -> None:
         now = self._clock.monotonic()
@@ -163,6 +170,26 @@ class Watch:
                 self._arm(min(coming))
         for flight in late:
             flight.cut(ARRResult.Timeout)
+
+
+class _Sweep:
+    """Cuts the flights whose deadline has passed.
+
+    With the real clock it runs on the timer thread, so that the calls of a process that gets no
+    more threads end in time as well. There it owns nothing of the user's: flights do not know
+    their calls, and the watch goes with the last call, whose worker has taken the flight out.
+    """
+
+    __slots__ = ("_watch", "harmless")
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = weakref.ref(watch)  # a timer must not keep a disposed frontend alive
+        self.harmless = type(watch._clock) is SystemClock  # another one may be the user's code
+
+    def __call__(self) -> None:
+        watch = self._watch()
+        if watch is not None:
+            watch._sweep()
 
 
 class Gate:

@@ -53,10 +53,8 @@ class Transport:
             raw = self._adapter.send(request, stream=True, timeout=cast(Any, self._timeout))
             return _read(raw)
         except Exception as error:
-            flight.check()  # cut: what the socket says after that is of no interest
-            if isinstance(error, CallFailed):
-                raise
-            raise _untied(error, url) from None
+            # Of a flight that was cut it is of no interest what the socket says after that.
+            raise _untied(error, flight.failure or _failure(error, url)) from None
         finally:
             flying.flight = None
             flight.use(None)
@@ -237,10 +235,10 @@ def _chain(error: Optional[BaseException]) -> Iterator[BaseException]:
             todo += found.args
 
 
-def _untied(error: Exception, url: str) -> CallFailed:
-    """Return the failure, and take the exceptions apart: the libraries tie them and their frames
-    in cycles, which would keep the whole call until the collector comes."""
-    failure = _failure(error, url)
+def _untied(error: Exception, failure: CallFailed | None) -> CallFailed:
+    """Return the failure, or else raise the error, and take the exceptions apart: the libraries
+    tie them and their frames in cycles, which would keep the whole call until the collector
+    comes."""
     if failure is None:
         raise error
     for cause in _chain(error):
@@ -251,6 +249,8 @@ def _untied(error: Exception, url: str) -> CallFailed:
 def _failure(error: Exception, url: str) -> Optional[CallFailed]:
     """Return what an exception of requests, urllib3 or below means; its text stays here. None for
     what none of them should raise."""
+    if isinstance(error, CallFailed):
+        return error
     host = urlsplit(url).netloc
     causes = list(_chain(error))
 

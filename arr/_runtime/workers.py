@@ -36,18 +36,27 @@ class Runner(Protocol):
 
 
 class Timer:
-    """An action that is due at a time; ``cancel`` drops it."""
+    """An action that is due at a time, and the job that runs it; ``cancel`` drops the action.
 
-    __slots__ = ("when", "_action")
+    The thread that runs the job takes the action out of the timer. So a thread that only hands
+    timers over never owns an action, nor anything that hangs on it.
+    """
+
+    __slots__ = ("when", "harmless", "cancelled", "_action")
+
+    delivering = False  # for the exit hook: it runs no handler, so the end waits for it
 
     def __init__(self, when: float, action: Job) -> None:
         self.when = when
+        self.harmless: bool = getattr(action, "harmless", False)
+        self.cancelled = False
         self._action: Optional[Job] = action
 
     def cancel(self) -> None:
+        self.cancelled = True
         self._action = None
 
-    def fire(self) -> None:
+    def __call__(self) -> None:
         action, self._action = self._action, None
         if action is not None:
             guarded(action)
@@ -63,7 +72,11 @@ class Clock(Protocol):
         """Return seconds that never go back."""
 
     def call_at(self, when: float, action: Job) -> Timer:
-        """Run an action at a monotonic time; it must be short and must not block."""
+        """Run an action at a monotonic time, on a thread that may run code of the user.
+
+        The real clock hands it to a worker; FakeClock runs it in ``advance``. So an action may
+        submit to the caller's executor, and may drop the last reference to an object of the user.
+        """
 
 
 class TimerHeap:
@@ -126,7 +139,8 @@ class Worker(threading.Thread):
     def run(self) -> None:
         from contextvars import Context
 
-        while self.job is not None or self.pool._next_job(self):
+        self.wake.wait(0)
+        while self.pool._next_job(self):
             job = self.job
             self.taken += 1
             if job is not None:
@@ -152,10 +166,10 @@ class Workers:
         self._idle: List[Worker] = []
         self._all: List[Worker] = []
         self._numbers = itertools.count(1)
-        self._keeper_wake = Wake()
+        self._timer_wake = Wake()
         self._new_timers: Deque[Timer] = deque()
-        self._keeper: Optional[threading.Thread] = None
-        self._keeper_lock = threading.Lock()
+        self._timer_thread: Optional[threading.Thread] = None
+        self._timer_lock = threading.Lock()
 
     # -- called by anybody -------------------------------------------------------------------
 
@@ -176,19 +190,23 @@ class Workers:
         """Run a job that nobody waits for: by those at work, or whom the timer thread sends."""
         try:
             self._jobs.append(job)
-            self._wake_keeper()
+            self._wake_timer_thread()
         except BaseException:  # Ctrl-C, as in submit
-            self._wake_keeper()
+            self._wake_timer_thread()
             raise
 
     def call_at(self, when: float, action: Job) -> Timer:
-        """Run a short action on the timer thread at a monotonic time."""
+        """Run an action on a worker at a monotonic time.
+
+        An action with a true ``harmless`` runs on the timer thread, so even while no worker can be
+        had. It must not block, must not call code of the user, and must not own anything of his.
+        """
         timer = Timer(when, action)
         try:
             self._new_timers.append(timer)
-            self._wake_keeper()
+            self._wake_timer_thread()
         except BaseException:  # Ctrl-C, as in submit
-            self._wake_keeper()
+            self._wake_timer_thread()
             raise
         return timer
 
@@ -198,7 +216,7 @@ class Workers:
             worker = self._idle.pop()
         except IndexError:
             # Nobody is idle: the timer thread starts a worker, unless a busy one comes first.
-            self._wake_keeper()
+            self._wake_timer_thread()
         else:
             worker.wake.set()
 
@@ -239,32 +257,32 @@ class Workers:
 
     # -- the timer thread ----------------------------------------------------------------------
 
-    def _wake_keeper(self) -> None:
-        self._keeper_wake.set()
-        if self._keeper is None:
+    def _wake_timer_thread(self) -> None:
+        self._timer_wake.set()
+        if self._timer_thread is None:
             try:
                 # A bare thread, because Thread.start takes a lock that the thread which we
                 # interrupted, as a signal handler, may be holding.
-                _thread.start_new_thread(self._start_keeper, ())
+                _thread.start_new_thread(self._start_timer_thread, ())
             except (RuntimeError, MemoryError):
                 pass  # no thread to be had: a free worker takes the job, or the next call retries
 
-    def _start_keeper(self) -> None:
-        if not self._keeper_lock.acquire(blocking=False):
+    def _start_timer_thread(self) -> None:
+        if not self._timer_lock.acquire(blocking=False):
             return  # another one is at it
         try:
-            while self._keeper is None:
-                keeper = threading.Thread(target=self._keep, name="arr-timer", daemon=True)
+            while self._timer_thread is None:
+                thread = threading.Thread(target=self._run_timers, name="arr-timer", daemon=True)
                 try:
-                    keeper.start()
-                    self._keeper = keeper
+                    thread.start()
+                    self._timer_thread = thread
                 except (RuntimeError, MemoryError):
                     time.sleep(RETRY_SECONDS)
         finally:
-            self._keeper_lock.release()
+            self._timer_lock.release()
 
-    def _keep(self) -> None:
-        """Start workers and fire timers, for ever; user code never runs here."""
+    def _run_timers(self) -> None:
+        """Start workers and hand over due timers, for ever; code of the user never runs here."""
         timers = TimerHeap()
         look_again: Optional[float] = None
         while True:
@@ -272,13 +290,19 @@ class Workers:
             timeout = None if due is None else max(0.0, due - time.monotonic())
             if look_again is not None:
                 timeout = look_again if timeout is None else min(timeout, look_again)
-            self._keeper_wake.wait(timeout)
+            self._timer_wake.wait(timeout)
             while self._new_timers:
                 timers.add(self._new_timers.popleft())
             now = time.monotonic()
             timer = timers.pop_due(now)
             while timer is not None:
-                timer.fire()
+                if timer.harmless:
+                    timer()
+                elif not timer.cancelled:
+                    # The timer, not its action: the worker may be done with that before we get
+                    # to the next line, and the last reference, with the user's destructor behind
+                    # it, would be ours to drop.
+                    self._jobs.append(timer)
                 timer = timers.pop_due(now)
             look_again = self._grow()
             # Callers that find nobody idle wake us for every job. Resting lets many such wakes
@@ -304,30 +328,22 @@ class Workers:
                 waking += 1  # somebody had parked, and is on the way to a job
         while len(self._jobs) > waking and moving < (WAKING if self._idle else MOVING):
             moving += 1
+            waking += 1
             if self._idle:
-                # Or somebody parks just now, or Ctrl-C killed the submitter before the wake.
-                waking += 1
+                # Or a worker parks just now, or Ctrl-C killed the submitter before the wake.
                 self._wake_somebody()
             elif not self._start_worker():
                 return RETRY_SECONDS
         return PAUSE_SECONDS if self._jobs else None
 
     def _start_worker(self) -> bool:
-        """Start a worker with the first job that waits; False if the system refused a thread."""
+        """Start a worker, which takes its job itself; False if the system refused a thread."""
         worker = Worker(self, next(self._numbers))
-        # Before the job leaves the queue: the exit hook must see it here or there.
-        self._all.append(worker)
-        try:
-            worker.job = self._jobs.popleft()
-        except IndexError:  # somebody who had become free was quicker
-            self._all.remove(worker)
-            return True
+        worker.wake.set()  # on the way to a job: the next _grow must not send another for it
+        self._all.append(worker)  # before it takes a job, which the exit hook must see
         try:
             worker.start()
         except (RuntimeError, MemoryError):
-            self._jobs.appendleft(worker.job)
-            # Somebody who became free while we held the job saw an empty queue, and parked: the
-            # next look, which comes soon, wakes him.
             self._all.remove(worker)
             return False
         return True

@@ -138,7 +138,7 @@ def test_call_that_changes_something_is_waited_for_when_it_has_left(
         operation = front.open_rendering_session("a").update_rendering_session_async(
             UpdateRenderingSessionParams(1))
     operation.completed += lambda done: say({method!r}, done.status)
-    while not any(flight.launched for flight in front._core.watch.current()):
+    while not any(flight.launched for flight, _ in front._core.watch.current()):
         threading.Event().wait(0.001)
     """ + END, service.url)
     service.expect(method)
@@ -158,7 +158,7 @@ def test_call_that_is_not_answered_is_waited_for_a_second_and_no_longer(
     session = front.open_rendering_session("a")
     session.stop_rendering_session_async()
     session.update_rendering_session_async(UpdateRenderingSessionParams(1))
-    while sum(flight.launched for flight in front._core.watch.current()) < 3:
+    while sum(flight.launched for flight, _ in front._core.watch.current()) < 3:
         threading.Event().wait(0.001)
     """ + END, service.url))
     assert 0.8 < seconds < 2.5
@@ -189,7 +189,7 @@ def test_stop_call_that_waits_behind_a_held_call_is_sent_beside_it(service: Serv
     front = frontend(max_calls=1)
     front.create_rendering_session_async(
         CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 1))
-    while not any(flight.launched for flight in front._core.watch.current()):
+    while not any(flight.launched for flight, _ in front._core.watch.current()):
         threading.Event().wait(0.001)
     stop = front.open_rendering_session("a").stop_rendering_session_async()
     stop.completed += lambda done: say("stop", done.status)
@@ -205,7 +205,7 @@ def test_exit_seconds_shortens_the_wait(service: Service) -> None:
     front = frontend(exit_seconds=0)
     front.create_rendering_session_async(
         CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 1))
-    while not any(flight.launched for flight in front._core.watch.current()):
+    while not any(flight.launched for flight, _ in front._core.watch.current()):
         threading.Event().wait(0.001)
     """ + END, service.url))
     assert seconds < 0.8

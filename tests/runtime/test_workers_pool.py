@@ -261,23 +261,6 @@ def test_ctrl_c_between_the_job_and_the_wake_loses_no_job(pool: Workers) -> None
     assert parked.wake.is_set(), "it was woken all the same"
 
 
-def test_ctrl_c_between_the_timer_and_the_wake_loses_no_timer(
-        pool: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = Recorder()
-    wake = pool._wake_keeper
-    strikes = [KeyboardInterrupt()]
-
-    def strike() -> None:
-        if strikes:
-            raise strikes.pop()
-        wake()
-
-    monkeypatch.setattr(pool, "_wake_keeper", strike)
-    with pytest.raises(KeyboardInterrupt):
-        pool.call_at(0.0, lambda: recorder(None))
-    assert recorder.next()[1] == "arr-timer"
-
-
 def test_job_submitted_as_a_worker_parks_is_seen_by_one_of_the_two(pool: Workers) -> None:
     with fast_switching():
         recorder = Recorder()
@@ -325,25 +308,13 @@ def test_first_submits_from_many_threads_start_one_timer_thread() -> None:
             recorder = Recorder()
             together(8, lambda _: pool.submit(lambda: recorder(None)))
             names(recorder, 8)
-    until(lambda: all(pool._keeper is not None for pool in pools))
+    until(lambda: all(pool._timer_thread is not None for pool in pools))
     timers = [thread for thread in threading.enumerate() if thread.name == "arr-timer"]
     assert len(timers) == len(set(timers))
-    assert all(sum(thread is pool._keeper for thread in timers) == 1 for pool in pools)
+    assert all(sum(thread is pool._timer_thread for thread in timers) == 1 for pool in pools)
 
 
-# -- timers ----------------------------------------------------------------------------------------
-
-
-def test_timers_fire_in_order_on_the_timer_thread_unless_cancelled(pool: Workers) -> None:
-    recorder = Recorder()
-    pool.call_at(0.002, lambda: recorder(2))
-    pool.call_at(0.003, lambda: recorder(3)).cancel()
-    pool.call_at(0.001, lambda: recorder(1))
-    pool.call_at(0.004, lambda: 1 // 0)
-    pool.call_at(0.005, lambda: recorder(5))
-    found = [recorder.next() for _ in range(3)]
-    assert sorted(number for number, _ in found) == [1, 2, 5]
-    assert {thread for _, thread in found} == {"arr-timer"}
+# -- how many --------------------------------------------------------------------------------------
 
 
 def test_no_worker_starts_while_enough_of_them_move(
@@ -409,14 +380,14 @@ def test_deferred_jobs_do_not_wait_for_workers_that_are_blocked(pool: Workers) -
 
 def test_deferred_job_is_run_although_ctrl_c_struck_before_the_wake(
         pool: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
-    wake, struck = pool._wake_keeper, [KeyboardInterrupt()]
+    wake, struck = pool._wake_timer_thread, [KeyboardInterrupt()]
 
     def strike() -> None:
         if struck:
             raise struck.pop()
         wake()
 
-    monkeypatch.setattr(pool, "_wake_keeper", strike)
+    monkeypatch.setattr(pool, "_wake_timer_thread", strike)
     recorder = Recorder()
     with pytest.raises(KeyboardInterrupt):
         pool.defer(lambda: recorder(None))
