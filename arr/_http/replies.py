@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from json import JSONDecoder
 
 MAX_RETRY_AFTER = 3600.0
+_BOM = b"\xef\xbb\xbf"
 
 
 class Reply(NamedTuple):
@@ -62,7 +63,9 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
 def parse_json(body: bytes, what: str) -> Any:
     """Read a JSON document strictly; anything else is a ProtocolError."""
     try:
-        return _decoder().decode(body.decode("utf-8-sig"))
+        # Not by the codec utf-8-sig: its first use is an import, whose lock a child of os.fork
+        # would find taken for ever, if another thread was in the middle of it.
+        return _decoder().decode(body[3:].decode() if body.startswith(_BOM) else body.decode())
     except (ValueError, RecursionError):
         raise CallFailed(ARRResult.ProtocolError, f"{what} is not JSON") from None
 

@@ -201,3 +201,20 @@ def test_multiprocessing_spawn_works(service: Service) -> None:
     assert found == ([],) and process.exitcode == 0
     results.close()
     results.join_thread()
+
+
+def test_a_call_imports_nothing_once_the_frontend_is_built(service: Service) -> None:
+    """A fork in the middle of an import leaves its lock taken in the child, for ever."""
+    (line,) = run_script("""
+    front = frontend()
+    session = front.open_rendering_session("a")
+    before = set(sys.modules)
+    for operation in (front.get_current_rendering_sessions_async(),
+                      session.get_rendering_session_properties_async(),
+                      session.update_rendering_session_async(UpdateRenderingSessionParams(2)),
+                      session.stop_rendering_session_async()):
+        operation.completed += repr
+        assert operation.as_task().result(10) is not None
+    say(sorted(set(sys.modules) - before))
+    """, service.url)
+    assert line == "[]"
