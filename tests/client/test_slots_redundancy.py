@@ -73,54 +73,74 @@ def test_claims_of_dead_operations_do_not_pile_up() -> None:
         assert slot.take(operation)
         assert not slot.take(pending())
         complete(operation)
-    assert len(slot._claims) <= 2
+    assert len(chain(slot)) == 1
 
 
-class _Scripted(List[Any]):
-    """Claims at which another thread strikes: after they were read, or before one is removed."""
+def chain(slot: Slot) -> List[Any]:
+    """Return what the slot remembers: the last holder, and those after it."""
+    found: List[Any] = [slot._last]
+    while "next" in found[-1].next:
+        found.append(found[-1].next["next"])
+    return found
 
-    def __init__(self) -> None:
+
+class _Scripted(Dict[str, Any]):
+    """A link of the chain, at which another thread strikes once: before or after the writing."""
+
+    def __init__(self, before: List[Callable[[], object]],
+                 after: List[Callable[[], object]]) -> None:
         super().__init__()
-        self.after_copy: List[Callable[[], None]] = []
-        self.before_remove: List[Callable[[], None]] = []
+        self.before, self.after = before, after
 
-    def copy(self) -> List[Any]:
-        found = super().copy()
-        if self.after_copy:
-            self.after_copy.pop()()
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        if self.before:
+            self.before.pop()()
+        found = super().setdefault(key, default)
+        if self.after:
+            self.after.pop()()
         return found
 
-    def remove(self, claim: Any) -> None:
-        if self.before_remove:
-            self.before_remove.pop()()
-        super().remove(claim)
+
+def test_a_taker_that_comes_when_the_slot_is_free_is_not_refused_by_one_that_is_late() -> None:
+    """A and B find the slot free; B writes first, so A is refused by B, which is pending."""
+    slot, a, b = Slot(), pending(), pending()
+    granted: List[bool] = []
+    slot._last.next = _Scripted([lambda: granted.append(slot.take(b))], [])
+    assert not slot.take(a)
+    assert granted == [True]
 
 
-def test_two_refused_by_each_other_when_the_holder_completes_try_again() -> None:
-    """A finds the holder, the holder completes, B finds A's claim: one of the two must get it."""
-    slot, claims = Slot(), _Scripted()
-    slot._claims = claims
-    holder, a, b = pending(), pending(), pending()
-    assert slot.take(holder)
-    refused: List[bool] = []
+def test_a_taker_that_was_overtaken_gets_the_slot_when_it_is_free_again() -> None:
+    """B came between A's look and A's claim, and has completed: A must not be refused by it."""
+    slot, a, b = Slot(), pending(), pending()
 
-    def strike() -> None:  # A has found the holder pending, and has not withdrawn its claim yet
-        assert holder._complete(SUCCESS)
-        refused.append(slot.take(b))  # B finds A, which looks pending
+    def strike() -> None:
+        assert slot.take(b)
+        assert b._complete(SUCCESS)
 
-    claims.before_remove = [strike]
-    # Were A refused too now, both would be, with nothing in flight.
+    slot._last.next = _Scripted([strike], [])
     assert slot.take(a)
-    assert refused == [False]
+    assert len(chain(slot)) == 1
 
 
-def test_call_from_a_signal_handler_between_claim_and_look_is_refused() -> None:
+def test_a_late_write_of_the_last_holder_does_no_harm() -> None:
+    """A thread that got the slot long ago says only now that it was the last."""
+    slot, first, second = Slot(), pending(), pending()
+    old = slot._last
+    assert slot.take(first)
+    slot._last = old
+    assert not slot.take(second), "found by walking on from there"
+    assert first._complete(SUCCESS)
+    slot._last = old
+    assert slot.take(second)
+    assert len(chain(slot)) == 1
+
+
+def test_call_from_a_signal_handler_in_the_middle_of_taking_is_refused() -> None:
     """The interrupted call came first, although it does not know yet."""
-    slot, claims = Slot(), _Scripted()
-    slot._claims = claims
-    interrupted, struck = pending(), pending()
+    slot, interrupted, struck = Slot(), pending(), pending()
     refused: List[bool] = []
-    claims.after_copy = [lambda: refused.append(slot.take(struck))]
+    slot._last.next = _Scripted([], [lambda: refused.append(slot.take(struck))])
     assert slot.take(interrupted)
     assert refused == [False]
 
