@@ -5,12 +5,15 @@ Here too is what makes a call on a kept-alive connection cheap; each of these wa
 
 from __future__ import annotations
 
+import http.client
+import io
 import socket
 import ssl
 import threading
-from typing import Any, Dict, Optional, cast
+from typing import Any, cast
 
 import urllib3
+from urllib3.util.connection import allowed_gai_family
 
 flying = threading.local()  # .flight: what this worker flies now
 
@@ -22,32 +25,124 @@ class _Steady:
     does it twice in every call.
     """
 
-    def settimeout(self, seconds: Optional[float]) -> None:
+    surplus = False  # True once a reply's buffer has held more than the reply
+
+    def settimeout(self, seconds: float | None) -> None:
         if seconds != self.gettimeout():  # type: ignore[attr-defined]
             super().settimeout(seconds)  # type: ignore[misc]
 
 
 class _Socket(_Steady, socket.socket):
-    pass
+    def has_surplus(self) -> bool:
+        return self.surplus
 
 
 class TlsSocket(_Steady, ssl.SSLSocket):
-    pass
+    def has_surplus(self) -> bool:
+        return self.surplus or self.pending() > 0
+
+
+class _Surplus(io.RawIOBase):
+    """The byte stream under a reply; ``ended`` turns it off, so that its buffer can be looked at
+    without reading from the socket."""
+
+    def __init__(self, raw: socket.SocketIO) -> None:
+        self._raw = raw
+        self.ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        return 0 if self.ended else self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        super().close()
+        self._raw.close()
+
+
+class _Response(http.client.HTTPResponse):
+    """A reply that is stricter than the standard library's, and tells its socket when more than
+    the reply has arrived."""
+
+    fp: Any
+    chunked: Any
+    headers: Any
+
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._sock = sock
+        self._bytes = _Surplus(self.fp.detach())
+        self.fp = io.BufferedReader(self._bytes)
+
+    def begin(self) -> None:
+        super().begin()
+        for defect in self.headers.defects:
+            if type(defect).__name__ not in _HARMLESS_DEFECTS:
+                # A line without a colon: the parser takes it, and all after it, for a body.
+                raise http.client.HTTPException("the reply's headers are broken")
+        coding = self.headers.get("Transfer-Encoding", "")
+        if not self.chunked and coding.strip().lower() == "chunked":
+            self.chunked, self.chunk_left, self.length = True, None, None  # white space behind it
+            self.will_close = self._check_close()  # type: ignore[attr-defined]
+
+    def _read_next_chunk_size(self) -> int:
+        size: int = super()._read_next_chunk_size()  # type: ignore[misc]
+        if size < 0:
+            raise ValueError("a negative chunk size")
+        return size
+
+    def _close_conn(self) -> None:
+        """End the reply, which has been read as a whole."""
+        self._bytes.ended = True
+        if self.fp.peek(1):
+            self._sock.surplus = True
+        super()._close_conn()  # type: ignore[misc]
+
+
+# What the e-mail parser finds wrong with a body that it has not read.
+_HARMLESS_DEFECTS = ("StartBoundaryNotFoundDefect", "MultipartInvariantViolationDefect",
+                     "CloseBoundaryNotFoundDefect", "NoBoundaryInMultipartDefect")
 
 
 class _Tracked:
     """A connection that tells the flight of its thread which socket it uses."""
 
     sock: Any
-    timeout: Optional[float]
+    timeout: float | None
+
+    _dns_host: str
+    port: int
+    socket_options: Any
+    response_class: Any = _Response
 
     def _new_conn(self) -> socket.socket:
-        plain = cast(socket.socket, super()._new_conn())  # type: ignore[misc]
-        seconds = plain.gettimeout()
-        sock = _Socket(plain.family, plain.type, plain.proto, fileno=plain.detach())
-        sock.settimeout(seconds)
-        flying.flight.use(sock)
-        return sock
+        """Connect to the first address of the host that answers.
+
+        The time-out counts for each address, and a name may have a dozen. So the flight knows the
+        socket while it connects, and is asked before each address whether it has been cut. (Where
+        cutting does not wake a socket that connects, as on Windows, one time-out may pass.)
+        """
+        failure: OSError = socket.gaierror(socket.EAI_NONAME, "the name has no address")
+        for family, kind, protocol, _, address in _addresses(self._dns_host, self.port):
+            flying.flight.check()
+            sock = _Socket(family, kind, protocol)
+            try:
+                for option in self.socket_options or ():
+                    sock.setsockopt(*option)
+                sock.settimeout(self.timeout)
+                flying.flight.use(sock)
+                sock.connect(address)
+                return sock
+            except BaseException as error:
+                sock.close()
+                if not isinstance(error, OSError):
+                    raise
+                failure = error
+        try:
+            raise failure
+        finally:
+            del failure  # its traceback knows this frame
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is not None:
@@ -68,6 +163,14 @@ class _Tracked:
             super().putheader(header, *values)  # type: ignore[misc]
 
 
+def _addresses(host: str, port: int) -> list[Any]:
+    try:
+        return list(socket.getaddrinfo(host.strip("[]"), port, allowed_gai_family(),
+                                       socket.SOCK_STREAM))
+    except UnicodeError:  # a label that is empty or too long
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
+
+
 class _TrackedTls(_Tracked):
     """The same over TLS, where the handshake takes the first socket object over."""
 
@@ -80,7 +183,7 @@ class _TrackedTls(_Tracked):
             if guard is not None:
                 guard.close()
 
-    _guard: Optional[socket.socket] = None
+    _guard: socket.socket | None = None
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
@@ -91,13 +194,20 @@ class _TrackedTls(_Tracked):
 
 
 class _Returning:
-    """A pool that takes a connection away from its flight before anybody else can get it."""
+    """A pool that takes a connection away from its flight before another call can get it.
+
+    It closes a connection on which more has arrived than the reply: the next call would take that
+    for its own. urllib3 itself looks whether the socket can be read, when it hands a connection
+    out; it does not see what was read into the reply's buffer or into the TLS object.
+    """
 
     def _put_conn(self, conn: Any) -> None:
         flight = getattr(flying, "flight", None)
         if flight is not None:
             # Else cutting this flight late would cut the call that has the connection next.
             flight.use(None)
+        if conn is not None and conn.sock is not None and conn.sock.has_surplus():
+            conn.close()
         super()._put_conn(conn)  # type: ignore[misc]
 
 
@@ -117,4 +227,4 @@ class _HttpsPool(_Returning, urllib3.HTTPSConnectionPool):
     ConnectionCls = cast(Any, _HttpsConnection)
 
 
-POOLS: Dict[str, Any] = {"http": _HttpPool, "https": _HttpsPool}
+POOLS: dict[str, Any] = {"http": _HttpPool, "https": _HttpsPool}

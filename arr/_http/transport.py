@@ -159,14 +159,16 @@ def _read(raw: Any) -> Reply:
         raise _bad(f"an interim reply ({status}) in place of a reply")
     if status >= 300:
         return Reply(status, headers, _error_body(raw))
-    if headers.get("Content-Encoding", "identity").lower() != "identity":
+    if _compressed(headers):
         raise _bad("the reply is compressed, which was not asked for")
     coding = headers.get("Transfer-Encoding")
-    if coding is not None and coding.lower() != "chunked":
+    if coding is not None and coding.strip().lower() != "chunked":
         raise _bad("the reply is encoded, which was not asked for")
     length = None
     if coding is None and status != 204:
         length = headers.get("Content-Length")
+        if length is not None:
+            length = length.strip(" \t")  # white space behind a value is no part of it
         # Looked at before reading: without a length that it understands, the HTTP library reads
         # until the server closes, which a server of kept-alive connections does not.
         if length is not None and not (length.isascii() and length.isdigit()):
@@ -204,12 +206,16 @@ def _error_body(raw: Any) -> bytes:
     """Read what an error reply says, as far as it goes: the status is what counts."""
     body = b""
     try:
-        if raw.headers.get("Content-Encoding", "identity").lower() == "identity":
+        if not _compressed(raw.headers):
             body = b"".join(_pieces(raw))
     except (CallFailed, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError):
         pass
     flying.flight.check()
     return body
+
+
+def _compressed(headers: Mapping[str, str]) -> bool:
+    return headers.get("Content-Encoding", "identity").strip().lower() != "identity"
 
 
 def _bad(detail: str) -> CallFailed:
@@ -262,7 +268,6 @@ def _failure(error: Exception, url: str) -> Optional[CallFailed]:
               if isinstance(cause, OSError) and type(cause).__module__ in _SYSTEM_MODULES]
     if among(ssl.SSLCertVerificationError, CertificateError):
         return CallFailed(ARRResult.NoServerCertificate, f"the certificate of {host} was refused")
-    # urllib3 calls every failure to connect a time-out, a refused connection too.
     if any(isinstance(cause, _TIMEOUTS) and not isinstance(cause, _NO_TIMEOUT)
            for cause in causes):
         return CallFailed(ARRResult.Timeout, f"{host} did not answer in time")
@@ -282,7 +287,7 @@ def _failure(error: Exception, url: str) -> Optional[CallFailed]:
 
 _SYSTEM_MODULES = ("builtins", "socket", "ssl", "http.client")
 _TIMEOUTS = (socket.timeout, TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError)
-_NO_TIMEOUT = urllib3.exceptions.NewConnectionError
+_NO_TIMEOUT = urllib3.exceptions.NewConnectionError  # which urllib3 derives from a time-out
 _NOT_HTTP = (http.client.HTTPException, urllib3.exceptions.ProtocolError,
              urllib3.exceptions.DecodeError, urllib3.exceptions.ResponseError,
              urllib3.exceptions.InvalidHeader, urllib3.exceptions.HeaderParsingError,

@@ -12,11 +12,13 @@ from typing import Any, Iterator, List
 
 import pytest
 
-from arr import ARRResult, AzureFrontend
+from arr import ARRIngestionSessionStatus, ARRResult, AzureFrontend
 from arr._account import Account
 from arr._http.transport import Transport
 
-from ..support.fault_server import LIMIT, FaultServer, Gone, Request, Wire
+from ..support.fault_server import (
+    LIMIT, FaultServer, Gone, Request, Wire, kept, reply, script,
+)
 from ..support.rig import (
     ACCESS_TOKEN, CASE, CASES, KEY, Rig, finish, good, static_account, timeouts_told,
 )
@@ -87,6 +89,19 @@ def test_a_certificate_of_a_trusted_authority_is_accepted(trusting: Certificates
 def test_a_call_on_a_used_connection_sets_no_time_out_again(trusting: Certificates) -> None:
     with Rig(good, tls=trusting.right) as rig:
         assert timeouts_told(rig) == []
+
+
+@pytest.mark.parametrize("size", [10, 9_000, 100_000])
+def test_bytes_behind_a_reply_are_not_the_next_calls_reply(
+        trusting: Certificates, size: int) -> None:
+    """Trap 20: they wait inside the TLS object, where a look at the socket does not see them."""
+    evil = reply({"status": "Failure", "x": "y" * size})
+    with Rig(script(kept(reply({"status": "Running"}) + evil), good), tls=trusting.right) as rig:
+        assert rig.run(CASE["ingestion"]).result == ARRResult.Success
+        operation = rig.begin(CASE["ingestion"])
+        rig.settle(operation)
+        assert operation.result == ARRIngestionSessionStatus.Running
+        assert [request.connection for request in rig.server.requests] == [1, 2]
 
 
 @pytest.mark.parametrize("kind", ["self_signed", "wrong_name", "expired"])
