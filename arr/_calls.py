@@ -136,8 +136,15 @@ class Call:
         self.flight: Optional[Flight] = None
 
     def __call__(self) -> None:
+        # Only the winner delivers: at the end of the process, the hook that completed the operation
+        # meanwhile has its own delivery waited for, and not this one.
+        if self._try():
+            self.operation._drain()
+
+    def _try(self) -> bool:
+        """Try the call once; tell whether that has completed the operation."""
         if not self.core.gate.enter(self):
-            return  # whoever leaves next submits us again
+            return False  # whoever leaves next submits us again
         try:
             answer = self._fly()
         except BaseException:  # Ctrl-C, on the thread of somebody's own executor
@@ -146,11 +153,7 @@ class Call:
         finally:
             # Before the outcome shows: a handler may block, and must not block the wire with it.
             self.core.leave_place()
-        if answer is not None:
-            # Only the winner delivers: at the end of the process, he who completed the operation
-            # over our head has his own delivery waited for, and ours not.
-            if self.operation._complete(*answer):
-                self.operation._drain()
+        return answer is not None and self.operation._complete(*answer)
 
     # -- what the end of the process asks ------------------------------------------------------
 
@@ -161,7 +164,7 @@ class Call:
 
     @property
     def abandoned(self) -> bool:
-        """True when the operation has been completed over our head; nobody waits for us."""
+        """True when another thread has completed the operation; the end does not wait for this."""
         return self.flight is not None and self.flight.abandoned
 
     def give_up(self, flight: Flight) -> None:
@@ -174,6 +177,23 @@ class Call:
         if self.operation._complete(failure_context(self.route.name, _cancelled())):
             flight.abandoned = True
             workers.submit(self.operation._drain)
+
+    @property
+    def send_at_exit(self) -> Callable[[float], None] | None:
+        """How to send it on the thread of the exit hook; None for all but stop calls."""
+        return self._send_at_exit if self.route.method == "DELETE" else None
+
+    def _send_at_exit(self, end: float) -> None:
+        if self.operation.is_completed:
+            return
+        flight = self.flight = self.flight or self._new_flight()
+        timer = workers.call_at(end, _Cut(flight))
+        logger.warning("arr: %s is sent by the exit hook, because the system gives no more "
+                       "threads; its handlers do not run unless a worker becomes free",
+                       self.route.name)
+        if self._try():
+            workers.submit(self.operation._drain)
+        timer.cancel()
 
     def refused(self) -> None:
         """Complete as Cancelled, on a worker of ours: the executor did not run us."""
@@ -192,8 +212,7 @@ class Call:
         if flight is None:
             if self.operation.is_completed:
                 return None  # its caller was interrupted before he had it
-            flight = Flight(core.clock.monotonic() + core.operation_seconds)
-            self.flight = flight
+            flight = self.flight = self._new_flight()
         core.watch.add(flight, self)
         try:
             # The flight is registered first: at the end, either the hook sees it or we see that.
@@ -217,6 +236,9 @@ class Call:
                 ARRResult.Fail, "an error inside the package, see the log of arr"))
         finally:
             core.watch.remove(flight)
+
+    def _new_flight(self) -> Flight:
+        return Flight(self.core.clock.monotonic() + self.core.operation_seconds)
 
     def _may_retry(self, flight: Flight, failure: CallFailed) -> bool:
         # What has not left may be sent later, whatever it is: then the token service failed.
@@ -302,6 +324,18 @@ class Call:
                 secrets += [query] + parse_qs(query).get("sig", [])
                 secrets += [part[4:] for part in query.split("&") if part.startswith("sig=")]
         return secrets
+
+
+class _Cut:
+    """Ends a flight that the exit hook flies, when its time is over."""
+
+    harmless = True  # so it runs on the timer thread; a worker is just what cannot be had
+
+    def __init__(self, flight: Flight) -> None:
+        self._flight = flight
+
+    def __call__(self) -> None:
+        self._flight.cut(ARRResult.Cancelled)
 
 
 def _cancelled() -> CallFailed:

@@ -28,7 +28,8 @@ class _AtExit:
     """The exit hook: give calls up, then wait a moment for what must not be lost.
 
     It waits for workers, not for threads: for each worker that was busy with something else than
-    a handler when the end began, and for every job that came after that.
+    a handler when the end began, and for every job that came after that. Where a worker is lacking
+    and none can be had (Python 3.12 starts no thread any more), it sends stop calls itself.
     """
 
     def __init__(self) -> None:
@@ -56,7 +57,7 @@ class _AtExit:
         self._closers = []
 
     def run(self) -> None:
-        workers.closing = True
+        workers.closing, workers.refused = True, False
         running_handlers = {worker: job for worker, job in workers._busy().items()
                             if job is not None and getattr(job, "delivering", True)}
         seconds = 0.0
@@ -69,11 +70,27 @@ class _AtExit:
             workers._wake_somebody()  # a job whose submitter was killed by Ctrl-C between two steps
         end = time.monotonic() + seconds
         while self._must_wait(running_handlers):
+            if workers.refused:
+                workers.refused = False
+                self._send_here(end)
             remaining = end - time.monotonic()
             if remaining <= 0:
                 logger.debug("arr: calls or handlers still ran when the process ended")
                 return
             workers.parked.wait(remaining)
+
+    def _send_here(self, end: float) -> None:
+        """Send the stop calls that wait for a worker, on this thread."""
+        for _ in range(len(workers._jobs)):
+            try:
+                job = workers._jobs.popleft()
+            except IndexError:
+                return
+            send = getattr(job, "send_at_exit", None)
+            if send is None or end <= time.monotonic():
+                workers._jobs.append(job)
+            else:
+                send(end)
 
     def _must_wait(self, running_handlers: Dict[Worker, Job]) -> bool:
         if workers._jobs:

@@ -160,6 +160,7 @@ class Workers:
     def _reset(self) -> None:
         """Begin anew, as a forked child must: none of the parent's threads came along."""
         self.closing = False
+        self.refused = False  # True once the system has refused a thread
         self.parked = Wake()  # news for the exit hook
         self.generation: object = object()
         self._jobs: Deque[Job] = deque()
@@ -345,6 +346,9 @@ class Workers:
             worker.start()
         except (RuntimeError, MemoryError):
             self._all.remove(worker)
+            self.refused = True
+            if self.closing:
+                self.parked.set()
             return False
         return True
 

@@ -308,3 +308,88 @@ def test_end_while_all_workers_are_blocked_in_handlers_still_sends_the_stop(
     """ + END, service.url))
     assert said == ["stop Success"] and seconds < 1.9
     assert [service.arrived.get(timeout=LIMIT)[0] for _ in range(6)].count("DELETE") == 1
+
+
+# -- where no thread can be had any more -----------------------------------------------------------
+
+# All workers are in handlers, and the system refuses more; Python 3.12.1 does so once main has
+# ended, from its exit hooks on.
+_NO_THREADS = """
+    import logging
+    logging.basicConfig(format="%(levelname)s %(message)s")
+    front = frontend()
+    session = front.open_rendering_session("a")
+    entered, hold = queue.SimpleQueue(), threading.Event()
+    def handler(operation):
+        entered.put(1)
+        hold.wait(15)
+    blocked = 0
+    while workers._idle or not blocked:
+        front.get_ingestion_status_async(".").completed += handler
+        blocked += 1
+        entered.get(timeout=10)
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+    threading.Thread.start = refuse
+"""
+
+
+def test_stop_call_is_sent_by_the_exit_hook_where_no_worker_can_be_had(service: Service) -> None:
+    script = Script(_NO_THREADS + """
+    stop = session.stop_rendering_session_async()
+    stop.completed += lambda operation: say("handler")
+    list = front.get_current_rendering_sessions_async()
+    """ + END, service.url)
+    code, said, errors = script.result()
+    assert code == 0 and "Traceback" not in errors
+    assert "WARNING arr: StopRenderingSessionAsync is sent by the exit hook" in errors
+    assert "handlers do not run" in errors and "handler" not in said
+    assert service.arrived.get_nowait()[0] == "DELETE"
+    assert service.arrived.empty()
+
+
+def test_stop_call_whose_worker_comes_back_has_its_handlers_run(service: Service) -> None:
+    script = Script(_NO_THREADS + """
+    real = type(front._core.transport).send
+    def send(self, *args, **kwargs):
+        reply = real(self, *args, **kwargs)
+        hold.set()
+        return reply
+    type(front._core.transport).send = send
+    stop = session.stop_rendering_session_async()
+    stop.completed += lambda operation: say("handler", operation.status,
+                                            threading.current_thread().name[:11])
+    """ + END, service.url)
+    code, said, errors = script.result()
+    assert code == 0 and "handler Success arr-worker-" in said
+    service.expect("DELETE")
+
+
+def test_stop_call_of_the_exit_hook_takes_no_longer_than_its_second(service: Service) -> None:
+    service.held = {"DELETE"}
+    code, said, errors = Script(_NO_THREADS + """
+    stop = session.stop_rendering_session_async()
+    other = front.open_rendering_session("b").stop_rendering_session_async()
+    """ + END, service.url).result()
+    ended = time.time()
+    (begin,) = [float(line.split()[1]) for line in said if line.startswith("end ")]
+    assert code == 0 and ended - begin < 5  # the limit of a call is 65 s
+    service.expect("DELETE")
+
+
+def test_stop_call_as_the_last_statement_arrives_although_a_handler_has_the_only_worker(
+        service: Service) -> None:
+    """Python 3.12.1 lost it 9 times of 9; the other versions start another worker."""
+    code, said, errors = Script("""
+    front = frontend()
+    session = front.open_rendering_session("a")
+    entered = threading.Event()
+    def handler(operation):
+        entered.set()
+        threading.Event().wait(15)
+    front.get_ingestion_status_async(".").completed += handler
+    entered.wait(10)
+    session.stop_rendering_session_async()
+    """, service.url).result()
+    assert code == 0 and said == [] and "Traceback" not in errors
+    service.expect("DELETE")
