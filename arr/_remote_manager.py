@@ -7,8 +7,7 @@ raised by ``update`` on its caller's thread, as in the SDK, where ``Update`` is 
 from __future__ import annotations
 
 import logging
-from collections import deque
-from typing import Callable, Deque, Dict, NamedTuple, Optional, Tuple
+from typing import Callable, Iterator, NamedTuple
 
 from . import _routes as routes
 from ._calls import Callback, add_callback, refuse
@@ -30,6 +29,26 @@ class _Link(NamedTuple):
     frontend: AzureFrontend
 
 
+class _Change:
+    """A change of the connection, and under "next" the change that follows it."""
+
+    __slots__ = ("status", "link", "next", "_unraised")
+
+    def __init__(self, status: ARRConnectionStatus, link: _Link | None = None) -> None:
+        self.status = status
+        self.link = link  # while it is the latest change
+        self.next: dict[str, _Change] = {}
+        self._unraised = [status]
+
+    def take(self) -> bool:
+        """Take the change in order to raise it; False if another thread has."""
+        try:
+            self._unraised.pop()
+        except IndexError:
+            return False
+        return True
+
+
 class _RemoteManager:
     """The connection to a session's machine, as a stub: no network, no rendering.
 
@@ -37,10 +56,11 @@ class _RemoteManager:
     """
 
     def __init__(self) -> None:
-        # Under one key, so that setdefault and pop are the steps that only one thread can win.
-        self._link: Dict[str, _Link] = {}
-        self._initialized: Dict[str, object] = {}
-        self._pending: Deque[Tuple[ARRConnectionStatus, ARRResult]] = deque()
+        # State and events are one chain of changes, which only grows, at its end. ``setdefault``
+        # is the step by which one thread adds a change behind the latest, so that the events come
+        # in the order of what happened, even if another thread strikes in the middle of a call.
+        self._latest = self._raised = _Change(ARRConnectionStatus.Disconnected)  # or older ones
+        self._initialized: dict[str, object] = {}
         self._event: Event[StatusHandler] = Event()
 
     def __repr__(self) -> str:
@@ -55,9 +75,10 @@ class _RemoteManager:
 
     def shutdown_manager(self) -> None:
         """Disconnect, and forget the initialization and the events not yet raised."""
-        self._link.pop("link", None)
+        self.disconnect()
         self._initialized.pop("init", None)
-        self._pending.clear()
+        for _ in self._due():
+            pass
 
     def connect(self, hostname: str, frontend: AzureFrontend,
                 ignore_certificate: bool = False) -> ARRResult:
@@ -72,42 +93,44 @@ class _RemoteManager:
             raise TypeError(f"frontend must be an AzureFrontend, not {type(frontend).__name__}")
         if not hostname.strip() or frontend._core is None:
             return ARRResult.InvalidParam
-        link = _Link(hostname, frontend)
-        if self._link.setdefault("link", link) is not link:
-            return ARRResult.AlreadyConnected
-        self._pending.append((ARRConnectionStatus.Connecting, ARRResult.Success))
-        self._pending.append((ARRConnectionStatus.Connected, ARRResult.Success))
-        return ARRResult.Success
+        connecting = _Change(ARRConnectionStatus.Connecting)
+        connecting.next["next"] = _Change(ARRConnectionStatus.Connected,
+                                          _Link(hostname, frontend))
+        while True:
+            latest = self._find_latest()
+            if latest.status is ARRConnectionStatus.Connected:
+                return ARRResult.AlreadyConnected
+            if latest.next.setdefault("next", connecting) is connecting:
+                return ARRResult.Success
 
     def disconnect(self) -> ARRResult:
         """Let go of the session and the frontend. Result: Success, or NoConnection."""
-        if self._link.pop("link", None) is None:
-            return ARRResult.NoConnection
-        self._pending.append((ARRConnectionStatus.Disconnected, ARRResult.Success))
-        return ARRResult.Success
+        disconnected = _Change(ARRConnectionStatus.Disconnected)
+        while True:
+            latest = self._find_latest()
+            if latest.status is ARRConnectionStatus.Disconnected:
+                return ARRResult.NoConnection
+            if latest.next.setdefault("next", disconnected) is disconnected:
+                latest.link = None
+                return ARRResult.Success
 
     @property
     def is_connected(self) -> bool:
         """True from a successful connect to the disconnect."""
-        return "link" in self._link
+        return self.connection_status is ARRConnectionStatus.Connected
 
     @property
     def connection_status(self) -> ARRConnectionStatus:
         """Connected or Disconnected; the stub is never in between."""
-        return (ARRConnectionStatus.Connected if self.is_connected
-                else ARRConnectionStatus.Disconnected)
+        return self._find_latest().status
 
     connection_status_changed = EventField[Event[StatusHandler]]("_event", """
         The event (status, result), raised by ``update`` on its caller's thread.""")
 
     def update(self) -> None:
         """Raise the events that are due; call it once per frame."""
-        for _ in range(len(self._pending)):
-            try:
-                change = self._pending.popleft()
-            except IndexError:
-                return
-            self._event._raise(*change)
+        for change in self._due():
+            self._event._raise(change.status, ARRResult.Success)
 
     def log_message(self, level: LogLevel, text: str) -> None:
         """Write a line to the logger ``arr``."""
@@ -126,7 +149,7 @@ class _RemoteManager:
         if not isinstance(params, UpdateRenderingSessionParams):
             raise TypeError("update_rendering_session_async takes UpdateRenderingSessionParams, "
                             f"not {type(params).__name__}")
-        link: Optional[_Link] = self._link.get("link")
+        link = self._find_latest().link
         session = None if link is None else link.frontend._session_at(link.hostname)
         if session is not None:
             return session.update_rendering_session_async(params, callback)
@@ -138,6 +161,21 @@ class _RemoteManager:
             ARRResult.NoConnection, "the RemoteManager is not connected" if link is None else
             "no session object has the connected host name in its cache; call its "
             "GetRenderingSessionPropertiesAsync"))
+
+    def _find_latest(self) -> _Change:
+        latest = self._latest
+        while "next" in latest.next:
+            latest = latest.next["next"]
+        self._latest = latest
+        return latest
+
+    def _due(self) -> Iterator[_Change]:
+        """Take what has happened up to now and was not raised yet."""
+        change, latest = self._raised, self._find_latest()
+        while change is not latest:
+            self._raised = change = change.next["next"]
+            if change.take():
+                yield change
 
     InitializeManager = initialize_manager
     ShutdownManager = shutdown_manager

@@ -1,0 +1,142 @@
+"""RemoteManager from several threads: the events come in the order of what happened."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+
+from arr import ARRConnectionStatus, ARRResult, AzureFrontend
+from arr._remote_manager import _Change, _RemoteManager
+
+from ..support.rig import static_account
+from ..support.threads import fast_switching, rounds, together
+
+Connected, Disconnected = ARRConnectionStatus.Connected, ARRConnectionStatus.Disconnected
+Connecting = ARRConnectionStatus.Connecting
+
+
+@pytest.fixture
+def frontend() -> Iterator[AzureFrontend]:
+    with AzureFrontend(static_account("http://127.0.0.1:9")) as frontend:
+        yield frontend
+
+
+@pytest.fixture
+def manager() -> _RemoteManager:
+    return _RemoteManager()
+
+
+def recorded(manager: _RemoteManager) -> List[ARRConnectionStatus]:
+    seen: List[ARRConnectionStatus] = []
+    manager.connection_status_changed += lambda status, result: seen.append(status)
+    return seen
+
+
+class _Scripted(Dict[str, _Change]):
+    """A link of the chain, at which another thread strikes once: before or after the writing."""
+
+    def __init__(self, before: List[Callable[[], object]],
+                 after: List[Callable[[], object]]) -> None:
+        super().__init__()
+        self.before, self.after = before, after
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        if self.before:
+            self.before.pop()()
+        found = super().setdefault(key, default)
+        if self.after:
+            self.after.pop()()
+        return found
+
+
+def test_a_disconnect_in_the_middle_of_connect_is_the_last_event(
+        manager: _RemoteManager, frontend: AzureFrontend) -> None:
+    seen = recorded(manager)
+    results: List[ARRResult] = []
+    manager._latest.next = _Scripted([], [lambda: results.append(manager.disconnect())])
+    assert manager.connect("host", frontend) == ARRResult.Success
+    assert results == [ARRResult.Success]
+    assert not manager.is_connected
+    manager.update()
+    assert seen == [Connecting, Connected, Disconnected]
+
+
+def test_of_two_that_connect_at_once_one_is_already_connected(
+        manager: _RemoteManager, frontend: AzureFrontend) -> None:
+    seen = recorded(manager)
+    results: List[ARRResult] = []
+    manager._latest.next = _Scripted([lambda: results.append(manager.connect("b", frontend))], [])
+    assert manager.connect("a", frontend) == ARRResult.AlreadyConnected
+    assert results == [ARRResult.Success]
+    manager.update()
+    assert seen == [Connecting, Connected]
+
+
+def test_events_are_raised_once_and_a_handler_may_change_the_connection(
+        manager: _RemoteManager, frontend: AzureFrontend) -> None:
+    seen: List[ARRConnectionStatus] = []
+
+    def handler(status: ARRConnectionStatus, result: ARRResult) -> None:
+        seen.append(status)
+        if status is Connecting:
+            manager.update()  # raises the next one, which then is not raised again
+        if status is Connected and len(seen) < 4:
+            manager.disconnect()
+            manager.connect("b", frontend)
+
+    manager.connection_status_changed += handler
+    manager.connect("a", frontend)
+    manager.update()
+    assert seen == [Connecting, Connected]
+    manager.update()
+    assert seen == [Connecting, Connected, Disconnected, Connecting, Connected]
+    manager.update()
+    assert len(seen) == 5
+
+
+def test_shutdown_forgets_the_events_and_the_frontend(manager: _RemoteManager) -> None:
+    seen = recorded(manager)
+    frontend = AzureFrontend(static_account("http://127.0.0.1:9"))
+    gone = weakref.ref(frontend)
+    manager.connect("host", frontend)
+    del frontend
+    gc.collect()
+    assert gone() is not None, "it is kept until disconnect"
+    manager.shutdown_manager()
+    gc.collect()
+    assert gone() is None
+    manager.update()
+    assert seen == [] and manager.connection_status is Disconnected
+
+
+def test_what_was_raised_is_not_remembered(
+        manager: _RemoteManager, frontend: AzureFrontend) -> None:
+    for _ in range(1000):
+        manager.connect("host", frontend)
+        manager.disconnect()
+    manager.update()
+    assert manager._raised is manager._latest and not manager._latest.next
+
+
+def test_many_threads_see_one_connection_and_ordered_events(
+        manager: _RemoteManager, frontend: AzureFrontend) -> None:
+    seen = recorded(manager)
+    done: List[int] = []
+
+    def work(index: int) -> None:
+        for _ in rounds(0.5):
+            if manager.connect("host", frontend) == ARRResult.Success:
+                done.append(1)
+            if manager.disconnect() == ARRResult.Success:
+                done.append(-1)
+
+    with fast_switching():
+        together(4, work)
+    manager.disconnect()
+    manager.update()
+    assert len(done) > 100
+    assert len(seen) % 3 == 0
+    assert seen == [Connecting, Connected, Disconnected] * (len(seen) // 3)
