@@ -143,16 +143,18 @@ class Call:
 
     def _try(self) -> bool:
         """Try the call once; tell whether that has completed the operation."""
-        if not self.core.gate.enter(self):
-            return False  # whoever leaves next submits us again
+        core = self.core
         try:
+            if not core.gate.enter(self):
+                return False  # the next call that leaves submits this one again
             answer = self._fly()
-        except BaseException:  # Ctrl-C, on the thread of somebody's own executor
+            # Before the outcome shows: a handler may block, and must not block the wire with it.
+            core.leave_place(self)
+        except BaseException:  # Ctrl-C on the main thread, where only a caller's executor runs us
+            for call in core.gate.recover(self):
+                core.runner.submit(call)
             self.refused()
             raise
-        finally:
-            # Before the outcome shows: a handler may block, and must not block the wire with it.
-            self.core.leave_place()
         return answer is not None and self.operation._complete(*answer)
 
     # -- what the end of the process asks ------------------------------------------------------
@@ -197,8 +199,7 @@ class Call:
 
     def refused(self) -> None:
         """Complete as Cancelled, on a worker of ours: the executor did not run us."""
-        if self.core.gate.withdraw(self):
-            self.core.leave_place()
+        self.core.leave_place(self)
         failure = CallFailed(ARRResult.Cancelled, "the executor refused, cancelled or failed it")
         self.operation._complete(failure_context(self.route.name, failure))
         workers.submit(self.operation._drain)
@@ -208,13 +209,11 @@ class Call:
     def _fly(self) -> Optional[Answer]:
         """Return the answer, or None if there will be another try."""
         core = self.core
-        flight = self.flight
-        if flight is None:
-            if self.operation.is_completed:
-                return None  # its caller was interrupted before he had it
-            flight = self.flight = self._new_flight()
-        core.watch.add(flight, self)
+        if self.operation.is_completed:
+            return None  # its caller was interrupted, or this is the second run after a Ctrl-C
+        flight = self.flight = self.flight or self._new_flight()
         try:
+            core.watch.add(flight, self)
             # The flight is registered first: at the end, either the hook sees it or we see that.
             if workers.closing and self.route.method != "DELETE":
                 raise _cancelled()

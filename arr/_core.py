@@ -90,9 +90,9 @@ class Core:
             return  # another thread wakes it
         self.runner.submit(call)
 
-    def leave_place(self) -> None:
+    def leave_place(self, call: Job) -> None:
         """Give a place back; it goes straight to the call that waits longest."""
-        waiting = self.gate.leave()
+        waiting = self.gate.leave(call)
         if waiting is not None:
             self.runner.submit(waiting)
 

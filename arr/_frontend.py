@@ -20,7 +20,7 @@ from ._results import (
 from ._routes import Route
 from ._runtime.events import discard
 from ._runtime.operation import IAsync
-from ._runtime.workers import Clock, Job, SystemClock
+from ._runtime.workers import Clock, Job, SystemClock, check_interpreter
 from ._session import AzureSession
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class AzureFrontend:
     (connect, read) in seconds; a whole operation may take connect + 2 x read. ``max_calls`` is
     the number of calls on the wire at once. ``exit_seconds`` is how long the end of the process
     may wait for calls that change something. ``clock`` replaces the time, for tests. Raises
-    RRException(InvalidParam) that says which account field is wrong. Source: "Azure Frontend".
+    RRException(InvalidParam) that says which account field is wrong, RuntimeError in an isolated
+    subinterpreter and while the GIL is off. Source: "Azure Frontend".
     """
 
     def __init__(self, account_info: AzureFrontendAccountInfo, *,
@@ -45,6 +46,7 @@ class AzureFrontend:
                  timeout: Union[Seconds, Tuple[Seconds, Seconds]] = (5, 30),
                  max_calls: int = 64, exit_seconds: Seconds = 1.0,
                  clock: Optional[Clock] = None) -> None:
+        check_interpreter()
         account = Account(account_info)
         if not isinstance(max_calls, int) or isinstance(max_calls, bool) or max_calls < 1:
             raise RRException(ARRResult.InvalidParam, "max_calls must be an int of at least 1")

@@ -11,7 +11,7 @@ import _thread
 import threading
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Protocol
 
 from .._results import ARRResult, CallFailed
 from .._runtime.workers import Clock, Job, SystemClock, Timer
@@ -195,50 +195,70 @@ class _Sweep:
 class Gate:
     """The places on the wire: at most so many calls at once, the others wait in order.
 
-    Only workers come here, never a caller: no signal handler and no Ctrl-C can strike while a
-    place changes hands, so a plain lock is right, and no place is ever lost.
+    Only workers and a caller's executor come here, never a thread that makes a call, so a plain
+    lock is right. On the main thread, where a caller's executor may run calls, Ctrl-C may strike
+    within any of these methods: ``recover`` puts right what is half done then.
     """
 
-    __slots__ = ("_lock", "_free", "_waiting", "_granted", "_open")
+    __slots__ = ("_lock", "_places", "_holders", "_granted", "_waiting", "_open")
 
     def __init__(self, places: int) -> None:
         self._lock = threading.Lock()
-        self._free = places
-        self._waiting: Deque[Job] = deque()
-        self._granted: Dict[Job, None] = {}  # on their way back, with a place kept for them
+        self._places = places
+        self._holders: dict[Job, None] = {}
+        self._granted: dict[Job, None] = {}  # those holders that have not come for it yet
+        self._waiting: deque[Job] = deque()
         self._open = False
 
     def enter(self, job: Job) -> bool:
-        """Take a place; False when there is none: ``leave`` will hand the job out later."""
+        """Take a place; False when there is none: ``leave`` will hand the job out later. False for
+        a job that has one already, too."""
         with self._lock:
             if job in self._granted:
                 del self._granted[job]
                 return True
+            if job in self._holders:
+                return False
             if self._free > 0 or self._open:
-                self._free -= 1
+                self._holders[job] = None
                 return True
             self._waiting.append(job)
             return False
 
-    def leave(self) -> Optional[Job]:
-        """Give a place back; return the job that has it now and must run, if one waited."""
+    def leave(self, job: Job) -> Job | None:
+        """Give a place back; return the job that has it now and must run, if one waited. A job
+        that will not come leaves too, whether it has a place, waits for one, or neither."""
         with self._lock:
-            if not self._waiting:
-                self._free += 1
-                return None
-            job = self._waiting.popleft()
-            self._granted[job] = None
-            return job
+            self._forget(job)
+            return self._grant()
 
-    def withdraw(self, job: Job) -> bool:
-        """Forget a job that will not come; True if it had a place, which is now the caller's."""
+    def recover(self, job: Job) -> list[Job]:
+        """Leave, after Ctrl-C in the middle of a call; return all jobs that have a place and have
+        not come for it, perhaps because nobody ran them. To run one of them twice does no harm."""
         with self._lock:
-            granted = job in self._granted
-            if granted:
-                del self._granted[job]
-            return granted
+            self._forget(job)
+            while self._grant() is not None:
+                pass
+            return list(self._granted)
 
-    def open_wide(self) -> List[Job]:
+    def _forget(self, job: Job) -> None:
+        self._granted.pop(job, None)
+        if self._holders.pop(job, self) is self and job in self._waiting:
+            self._waiting.remove(job)
+
+    def _grant(self) -> Job | None:
+        if not self._waiting or self._free <= 0:
+            return None
+        job = self._waiting[0]
+        self._holders[job] = self._granted[job] = None
+        self._waiting.popleft()
+        return job
+
+    @property
+    def _free(self) -> int:
+        return self._places - len(self._holders)
+
+    def open_wide(self) -> list[Job]:
         """Let everybody pass from now on, and return those that waited: the process ends."""
         with self._lock:
             self._open = True

@@ -12,6 +12,7 @@ from .events import discard, logger
 from .workers import Job, Worker, workers
 
 
+PATIENCE = 0.1  # seconds that a busy worker has for a stop call before the hook sends it
 START_SECONDS = 1.0  # that the first worker may take to start; it takes less than a millisecond
 
 
@@ -68,16 +69,18 @@ class _AtExit:
                 closer.close_at_exit()
         for _ in range(len(workers._jobs)):
             workers._wake_somebody()  # a job whose submitter was killed by Ctrl-C between two steps
-        end = time.monotonic() + seconds
+        now = time.monotonic()
+        end, soon = now + seconds, now + min(PATIENCE, seconds / 4)
         while self._must_wait(running_handlers):
-            if workers.refused:
+            if workers.refused and now >= soon:
                 workers.refused = False
                 self._send_here(end)
-            remaining = end - time.monotonic()
-            if remaining <= 0:
+            elif now >= end:
                 logger.debug("arr: calls or handlers still ran when the process ended")
                 return
-            workers.parked.wait(remaining)
+            else:
+                workers.parked.wait((soon if workers.refused else end) - now)
+            now = time.monotonic()
 
     def _send_here(self, end: float) -> None:
         """Send the stop calls that wait for a worker, on this thread."""

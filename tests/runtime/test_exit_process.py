@@ -216,7 +216,7 @@ def test_calls_that_change_something_and_have_not_left_are_cancelled(service: Se
     said, seconds = timed(Script("""
     front = frontend(max_calls=1)
     front.get_current_rendering_sessions_async()
-    while not front._core.watch.current():
+    while not any(flight.written for flight, _ in front._core.watch.current()):
         threading.Event().wait(0.001)
     session = front.open_rendering_session("a")
     for operation in (

@@ -18,10 +18,10 @@ def test_places_are_given_out_and_then_handed_on_in_order() -> None:
     a, b, c, d = map(job, "abcd")
     assert gate.enter(a) and gate.enter(b)
     assert not gate.enter(c) and not gate.enter(d)
-    assert gate.leave() is c
-    assert gate.leave() is d
+    assert gate.leave(b) is c
+    assert gate.leave(a) is d
     assert gate.enter(c) and gate.enter(d), "they have the places that were kept for them"
-    assert gate.leave() is None and gate.leave() is None
+    assert gate.leave(c) is None and gate.leave(d) is None
     assert gate.enter(a) and gate.enter(b) and not gate.enter(c)
 
 
@@ -29,20 +29,28 @@ def test_place_on_its_way_to_a_job_cannot_be_taken_by_another() -> None:
     gate = Gate(1)
     a, b, c = map(job, "abc")
     assert gate.enter(a) and not gate.enter(b)
-    assert gate.leave() is b
+    assert gate.leave(a) is b
     assert not gate.enter(c)
     assert gate.enter(b)
 
 
-def test_withdrawn_job_gives_its_place_to_the_caller_exactly_once() -> None:
+def test_a_job_that_will_not_come_hands_its_place_on_exactly_once() -> None:
     gate = Gate(1)
-    a, b = map(job, "ab")
-    assert gate.enter(a) and not gate.enter(b)
-    assert not gate.withdraw(a)
-    assert gate.leave() is b
-    assert gate.withdraw(b) and not gate.withdraw(b)
-    assert gate.leave() is None
-    assert gate.enter(a) and not gate.enter(b)
+    a, b, c = map(job, "abc")
+    assert gate.enter(a) and not gate.enter(b) and not gate.enter(c)
+    assert gate.leave(a) is b
+    assert gate.leave(b) is c
+    assert gate.leave(b) is None, "it has left already"
+    assert gate.enter(c) and not gate.enter(a)
+    assert gate.leave(a) is None, "it waited, and does no more"
+    assert gate.leave(c) is None and gate._free == 1
+
+
+def test_a_job_that_is_run_twice_at_once_enters_once() -> None:
+    gate = Gate(2)
+    a = job("a")
+    assert gate.enter(a) and not gate.enter(a)
+    assert gate.leave(a) is None and gate._free == 2
 
 
 def test_gate_that_was_opened_wide_lets_everybody_pass_and_returns_those_who_waited() -> None:
@@ -51,8 +59,8 @@ def test_gate_that_was_opened_wide_lets_everybody_pass_and_returns_those_who_wai
     assert gate.enter(a) and not gate.enter(b) and not gate.enter(c)
     assert gate.open_wide() == [b, c]
     assert gate.enter(b) and gate.enter(c) and gate.enter(d)
-    for _ in range(4):
-        assert gate.leave() is None
+    for each in (a, b, c, d):
+        assert gate.leave(each) is None
 
 
 def test_never_more_inside_than_places_and_none_is_lost() -> None:
@@ -70,7 +78,7 @@ def test_never_more_inside_than_places_and_none_is_lost() -> None:
                 most.append(len(inside))
                 served.append(me)
                 inside.remove(me)
-                following = gate.leave()
+                following = gate.leave(me)
                 if following is not None:
                     serve(following)
 
