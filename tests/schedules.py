@@ -13,8 +13,10 @@ import random
 import sys
 import time
 
-from .support.scenarios import SCENARIOS
+from .support import scenarios, scenarios_calls
 from .support.schedules import Make, plans, random_plan, run, scheduled
+
+SCENARIOS = scenarios.SCENARIOS + scenarios_calls.SCENARIOS
 
 
 def walk(make: Make, count: int, seed: int) -> int:

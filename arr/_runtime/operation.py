@@ -175,19 +175,25 @@ class IAsync(Generic[T]):
         if outcome is not None and outcome[2] is not None:
             return outcome[2]
         mine: AsyncTask[T] = AsyncTask(self)
-        task: AsyncTask[T] = _tasks.setdefault(self, mine)
-        outcome = self._outcome
-        if outcome is not None and outcome[2] is not None:  # settled by another since we looked
-            if task is mine:
-                _tasks.pop(self, None)
-            return outcome[2]
-        if self._drained_here():
-            task.deliver(self)
-        elif task not in self._queue:
-            # Not only for our own: whoever made it may be the thread that we, as a signal
-            # handler, interrupted before this line. Settling twice does no harm.
-            self._enqueue(task)
-        return task
+        try:
+            task: AsyncTask[T] = _tasks.setdefault(self, mine)
+            outcome = self._outcome
+            if outcome is not None and outcome[2] is not None:  # settled since the first look
+                if task is mine:
+                    _tasks.pop(self, None)
+                return outcome[2]
+            if self._drained_here():
+                task.deliver(self)
+            elif task not in self._queue:
+                # Not only this call's own: a signal handler may have interrupted the thread that
+                # made it before this line. Settling twice does no harm.
+                self._enqueue(task)
+            return task
+        except BaseException:
+            # Ctrl-C: what stands in _tasks leaves it only when it is delivered.
+            if self in _tasks:
+                self._enqueue(_tasks[self])
+            raise
 
     def __await__(self) -> Generator[Any, None, T]:
         """Wait in the running asyncio loop; cancelling the await cancels nothing else."""

@@ -14,12 +14,12 @@ import pytest
 from arr._http.in_flight import Gate
 from arr._runtime.events import discard
 
-from ..support import scenarios, schedules
-from ..support.scenarios import SCENARIOS
+from ..support import scenarios, scenarios_calls, schedules
 from ..support.schedules import Deadlock, Lock, Make, Scenario, explore, run, scheduled
 
 
-@pytest.mark.parametrize("make", SCENARIOS, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", scenarios.SCENARIOS + scenarios_calls.SCENARIOS,
+                         ids=lambda make: make.__name__)
 def test_holds_in_every_schedule(make: Make) -> None:
     assert explore(make, preemptions=1, extra=60) > 100
 
@@ -109,6 +109,6 @@ def test_a_deadlock_is_found() -> None:
 
 def test_the_same_plan_gives_the_same_run() -> None:
     with scheduled():
-        found = {tuple(run(scenarios.jobs_and_workers, [(0, 3), (2, 5), (1, 4)]))
+        found = {tuple(run(scenarios_calls.jobs_and_workers, [(0, 3), (2, 5), (1, 4)]))
                  for _ in range(5)}
     assert len(found) == 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import linecache
 import random
 import sys
 import threading
@@ -27,7 +28,7 @@ ROOT = Path(arr.__file__).parent
 TRACED = {str(ROOT / name) for name in (
     "_runtime/events.py", "_runtime/operation.py", "_runtime/future.py", "_runtime/slots.py",
     "_runtime/workers.py", "_http/in_flight.py", "_http/tokens.py", "_polling.py", "_calls.py",
-    "_remote_manager.py")}
+    "_core.py", "_remote_manager.py")}
 LIMIT = 20.0  # seconds that a run may take before it is called a hang
 PATIENCE = 3  # times that a wait with a limit times out before its thread is ended as idle
 
@@ -321,14 +322,15 @@ def explore(make: Make, *, preemptions: int = 1, of: int = 1, extra: int = 0, se
 
 def strike(work: Callable[[], object], names: Sequence[str], number: int) -> bool:
     """Raise KeyboardInterrupt at the n-th line or call in functions of these names; tell whether
-    there were so many."""
+    there were so many. Not at a ``with``: it is traced on leaving, too, where no signal strikes."""
     count = 0
 
     def trace(frame: FrameType, event: str, arg: object) -> Any:
         nonlocal count
         if frame.f_code.co_name not in names or frame.f_code.co_filename not in TRACED:
             return None
-        if event in ("call", "line"):
+        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+        if event == "call" or event == "line" and not line.lstrip().startswith("with "):
             count += 1
             if count == number:
                 raise KeyboardInterrupt
