@@ -21,7 +21,7 @@ from ._http.tokens import USER_AGENT, Token
 from ._models import Params, encoded
 from ._results import ARRResult, CallFailed, RRSessionGeneralContext, result_of_http
 from ._routes import Route
-from ._runtime.events import Entry, guarded, logger
+from ._runtime.events import Entry, Subscription, logger, subscription
 from ._runtime.operation import IAsync
 from ._runtime.slots import Slot
 from ._runtime.workers import Job, workers
@@ -78,15 +78,15 @@ def start_call(core: Core, route: Route, owner: Owner, target: Callable[[], str]
 class CppCallback(Entry):
     """A callback of the C++ shape: it gets what the C++ lambda of that call gets."""
 
-    __slots__ = ("callback", "arguments")
+    __slots__ = ("entry", "arguments")
 
-    def __init__(self, callback: Callable[..., object],
+    def __init__(self, entry: Subscription,
                  arguments: Callable[[IAsync[Any]], Tuple[object, ...]]) -> None:
-        self.callback = callback
+        self.entry = entry
         self.arguments = arguments
 
     def deliver(self, *operation: object) -> None:
-        guarded(self.callback, *self.arguments(cast("IAsync[Any]", operation[0])))
+        self.entry.deliver(*self.arguments(cast("IAsync[Any]", operation[0])))
 
 
 def add_callback(operation: IAsync[Any], route: Route, callback: Callback) -> None:
@@ -96,7 +96,7 @@ def add_callback(operation: IAsync[Any], route: Route, callback: Callback) -> No
     if not callable(callback):
         raise TypeError(f"{route.name} takes a callable as its last argument, not "
                         f"{type(callback).__name__}")
-    operation._queue.append(CppCallback(callback, route.cpp_arguments))
+    operation._queue.append(CppCallback(subscription(callback), route.cpp_arguments))
 
 
 def refuse(operation: O, name: str, failure: CallFailed) -> O:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import Any, Callable, Deque, Optional, Tuple, TypeVar, cast
+from typing import Any, Callable, Deque, Tuple, TypeVar, cast
 
-from .events import logger
+from .events import AsyncSubscription, is_async, logger, refuse_unrun
 
 H = TypeVar("H", bound=Callable[..., object])
 
 
 class _Post:
-    """A call in the queue; told apart by identity alone, see ``_event.py``."""
+    """A call in the queue; told apart by identity alone, see ``events.py``."""
 
     __slots__ = ("function", "args")
 
@@ -27,6 +27,9 @@ class Dispatcher:
 
     ``operation.completed += dispatcher.bind(handler)`` has the handler run inside ``pump``, and
     ``-= dispatcher.bind(handler)`` takes it out again. A frame loop calls ``pump`` once per frame.
+    An ``async def`` function is handed, when its turn in ``pump`` has come, to the asyncio loop in
+    which it was bound or posted.
+
     A host whose loop sleeps gives ``wake``, which is called, on any thread, after each post:
 
     * asyncio: ``Dispatcher(lambda: loop.call_soon_threadsafe(dispatcher.pump))``
@@ -34,16 +37,17 @@ class Dispatcher:
     * Tkinter, which has no such call: ``root.after(20, tick)``, where ``tick`` pumps and repeats
     """
 
-    def __init__(self, wake: Optional[Callable[[], object]] = None) -> None:
-        self._wake = wake
+    def __init__(self, wake: Callable[[], object] | None = None) -> None:
+        self._wake = None if wake is None else _runnable("Dispatcher", wake)
         self._owner = threading.get_ident()
         self._queue: Deque[_Post] = deque()
         self._closed = False
 
     def post(self, function: Callable[..., object], *args: object) -> None:
         """Have a function called by the next ``pump``; from any thread, never blocks."""
-        if not callable(function):
-            raise TypeError(f"post takes a callable, not {type(function).__name__}")
+        self._post(_runnable("post", function), args)
+
+    def _post(self, function: Callable[..., object], args: Tuple[object, ...]) -> None:
         if not self._closed:
             post = _Post(function, args)
             self._queue.append(post)
@@ -56,7 +60,7 @@ class Dispatcher:
     def _wake_host(self) -> None:
         if self._wake is not None:
             try:
-                self._wake()
+                refuse_unrun(self._wake())
             except Exception:  # such as a loop that was closed; the item stays for a pump
                 logger.exception("arr: the wake call of a dispatcher failed")
 
@@ -68,12 +72,13 @@ class Dispatcher:
         return True
 
     def bind(self, handler: H) -> H:
-        """Return a handler that posts this one; equal to every other bind of the same handler."""
-        if not callable(handler):
-            raise TypeError(f"bind takes a callable, not {type(handler).__name__}")
+        """Return a handler that posts this one; equal to every other bind of the same handler.
+
+        TypeError for an ``async def`` handler where no asyncio loop is running.
+        """
         return cast(H, Bound(self, handler))  # called in the same way, so typed in the same way
 
-    def pump(self, max_items: Optional[int] = None, budget: Optional[float] = None) -> int:
+    def pump(self, max_items: int | None = None, budget: float | None = None) -> int:
         """Call what was posted before now, on the owner's thread; return how many were called.
 
         At most ``max_items``, and none begins after ``budget`` seconds. What an item posts waits
@@ -93,7 +98,7 @@ class Dispatcher:
                 break
             called += 1
             try:
-                post.function(*post.args)
+                refuse_unrun(post.function(*post.args))
             except Exception:  # not SystemExit, not Ctrl-C: this is the application's own thread
                 logger.exception("arr: %r failed in a dispatcher", post.function)
         return called
@@ -108,14 +113,15 @@ class Dispatcher:
 class Bound:
     """A handler tied to a dispatcher: calling it posts it."""
 
-    __slots__ = ("dispatcher", "handler")
+    __slots__ = ("dispatcher", "handler", "function")
 
     def __init__(self, dispatcher: Dispatcher, handler: Callable[..., object]) -> None:
         self.dispatcher = dispatcher
         self.handler = handler
+        self.function = _runnable("bind", handler)
 
     def __call__(self, *args: Any) -> None:
-        self.dispatcher.post(self.handler, *args)
+        self.dispatcher._post(self.function, args)
 
     def __eq__(self, other: object) -> bool:
         return (isinstance(other, Bound) and other.dispatcher is self.dispatcher
@@ -126,3 +132,10 @@ class Bound:
 
     def __repr__(self) -> str:
         return f"<bound to a dispatcher: {self.handler!r}>"
+
+
+def _runnable(taker: str, function: Callable[..., object]) -> Callable[..., object]:
+    """Return what to call in its place: for an async function, what hands it to its loop."""
+    if not callable(function):
+        raise TypeError(f"{taker} takes a callable, not {type(function).__name__}")
+    return AsyncSubscription(function) if is_async(function) else function

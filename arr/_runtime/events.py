@@ -1,5 +1,8 @@
 """Events: ``+=`` and ``-=`` as in C#, and the guarded call of one handler.
 
+A plain handler runs where the event is raised. An ``async def`` handler, C#'s ``async void``, runs
+in the asyncio loop in which it was subscribed; nothing here imports asyncio for that.
+
 The lists in here are shared between threads without a lock, because a signal handler or a
 finalizer may call the API at any instant, on the very thread that would hold it. What keeps
 them whole is that ``append``, ``pop``, ``remove`` and ``copy`` of a list are single steps of the
@@ -11,14 +14,25 @@ from __future__ import annotations
 
 import _thread
 import logging
+import sys
 import threading
-from typing import Any, Callable, Generator, Generic, List, Optional, Protocol, TypeVar, overload
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from functools import partial
+from types import FunctionType, MethodType
+from typing import (
+    TYPE_CHECKING, Any, Callable, Dict, Generic, List, Protocol, Set, Tuple, TypeVar, overload,
+)
+
+if TYPE_CHECKING:
+    import asyncio
 
 logger = logging.getLogger("arr")
 
 H = TypeVar("H", bound=Callable[..., object])
 E = TypeVar("E", bound="EventBase[Any]")
 V = TypeVar("V")
+
+CO_COROUTINE = 0x80  # as in inspect, whose import takes longer than all of ours
 
 
 def guarded(call: Callable[..., object], *args: object) -> None:
@@ -51,7 +65,8 @@ class Entry:
 
     __slots__ = ()
 
-    def deliver(self, *args: object) -> None:
+    def deliver(self, first: object, *rest: object) -> None:
+        """Pass on what the event is raised with."""
         raise NotImplementedError
 
 
@@ -63,12 +78,119 @@ class Subscription(Entry):
     def __init__(self, handler: Callable[..., object]) -> None:
         self.handler = handler
 
-    def deliver(self, *args: object) -> None:
+    def deliver(self, first: object, *rest: object) -> None:
         try:
-            self.handler(*args)
+            left = self.handler(first, *rest) if rest else self.handler(first)  # the quicker way
+            if left is not None:
+                refuse_unrun(left)
         except BaseException as error:  # as guarded does, in one call fewer
             _failed(self.handler, error)
 
+
+def refuse_unrun(left: object) -> None:
+    """Close a body that a plain handler has returned, which nobody would run; TypeError then."""
+    if isinstance(left, Coroutine):
+        left.close()
+        raise TypeError("it returned a coroutine, which nobody awaits: subscribe the async def "
+                        "function itself, not a lambda or a function that calls it")
+    if isinstance(left, (Generator, AsyncGenerator)):
+        raise TypeError("it returned a generator, which nobody runs: a handler holds no yield")
+
+
+# -- async def handlers ----------------------------------------------------------------------------
+
+# The handlers that are running, by loop: asyncio itself keeps weak references to tasks only. A set
+# is touched on the thread of its loop alone.
+_running: Dict[asyncio.AbstractEventLoop, Set[asyncio.Task[None]]] = {}
+
+
+class AsyncSubscription(Subscription):
+    """An ``async def`` handler: runs in the loop, and the context, in which it was subscribed."""
+
+    __slots__ = ("loop", "context")
+
+    loop: asyncio.AbstractEventLoop
+
+    def __init__(self, handler: Callable[..., Any]) -> None:
+        super().__init__(handler)
+        loaded: Any = sys.modules.get("asyncio")  # while it is not, no loop can be running
+        try:
+            self.loop = loaded.get_running_loop()
+        except (RuntimeError, AttributeError):
+            raise TypeError(
+                f"{handler!r} is an async def handler, and no asyncio loop is running on this "
+                "thread that could run it: subscribe it inside the loop (in an async def "
+                "function), or subscribe a plain function") from None
+        from contextvars import copy_context
+
+        self.context = copy_context()
+
+    def __repr__(self) -> str:
+        return repr(self.handler)
+
+    def deliver(self, *args: object) -> None:
+        """Hand the handler to its loop; from any thread."""
+        try:
+            self.loop.call_soon_threadsafe(self._begin, args, context=self.context)
+        except RuntimeError:
+            guarded(logger.warning, "arr: the async handler %r will not run, because its loop was "
+                    "closed", self)
+        except BaseException as error:  # no loop of asyncio's own
+            _failed(self.handler, error)
+
+    __call__ = deliver  # what a Dispatcher posts
+
+    def _begin(self, args: Tuple[object, ...]) -> None:
+        tasks = _running.get(self.loop)
+        if tasks is None:
+            for loop in list(_running):
+                if loop.is_closed():  # with tasks in it, which will never end
+                    _running.pop(loop, None)
+            tasks = _running.setdefault(self.loop, set())
+        task = self.loop.create_task(self._run(args))
+        tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    async def _run(self, args: Tuple[object, ...]) -> None:
+        from asyncio import CancelledError  # loaded before: its loop is running us
+
+        try:
+            await self.handler(*args)  # type: ignore[misc]
+        except CancelledError:  # asyncio.run does that at its end
+            logger.warning("arr: the async handler %r was cancelled before its end", self)
+            raise
+        except Exception as error:  # not SystemExit, not Ctrl-C: this is the application's thread
+            _failed(self.handler, error)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        tasks = _running.get(self.loop)
+        if tasks is not None:
+            tasks.discard(task)
+            if not tasks:
+                del _running[self.loop]
+
+
+def is_async(handler: object) -> bool:
+    """Tell whether a call makes a coroutine; looks into partials, methods and ``__call__``."""
+    if type(handler) is FunctionType:  # nearly always
+        return bool(handler.__code__.co_flags & CO_COROUTINE)
+    while isinstance(handler, (partial, MethodType)):
+        handler = handler.func if isinstance(handler, partial) else handler.__func__
+    for part in (handler, getattr(type(handler), "__call__", None)):
+        flags = getattr(getattr(part, "__code__", None), "co_flags", 0)
+        if isinstance(flags, int) and flags & CO_COROUTINE:
+            return True
+    return False
+
+
+def subscription(handler: Callable[..., object]) -> Subscription:
+    """Return the entry for a handler; TypeError for what cannot be one."""
+    if not callable(handler):
+        raise TypeError(f"an event takes a callable, not {type(handler).__name__}")
+    return AsyncSubscription(handler) if is_async(handler) else Subscription(handler)
+
+
+# -- lists of entries ------------------------------------------------------------------------------
 
 def discard(entries: List[Any], entry: object) -> bool:
     """Take an entry out of a list; False when somebody else took it first.
@@ -95,26 +217,21 @@ def unsubscribe(entries: List[Any], handler: object) -> None:
             return
 
 
-def checked(handler: H) -> H:
-    """Return a handler that can be called; TypeError for anything else."""
-    if not callable(handler):
-        raise TypeError(f"an event takes a callable, not {type(handler).__name__}")
-    return handler
-
+# -- events ----------------------------------------------------------------------------------------
 
 class EventBase(Generic[H]):
     """What every event can do: ``event += h``, ``event -= h``, ``@event``."""
 
     __slots__ = ()
 
-    def _subscribe(self, handler: H) -> None:
+    def _subscribe(self, entry: Subscription) -> None:
         raise NotImplementedError
 
     def _unsubscribe(self, handler: H) -> None:
         raise NotImplementedError
 
     def __iadd__(self: E, handler: H) -> E:
-        self._subscribe(checked(handler))
+        self._subscribe(subscription(handler))
         return self
 
     def __isub__(self: E, handler: H) -> E:
@@ -135,8 +252,8 @@ class Event(EventBase[H]):
     def __init__(self) -> None:
         self._entries: List[Subscription] = []
 
-    def _subscribe(self, handler: H) -> None:
-        self._entries.append(Subscription(handler))
+    def _subscribe(self, entry: Subscription) -> None:
+        self._entries.append(entry)
 
     def _unsubscribe(self, handler: H) -> None:
         unsubscribe(self._entries, handler)
@@ -189,7 +306,7 @@ class Waiter(Entry):
     def deliver(self, *operation: object) -> None:
         self._turn.release()
 
-    def wait(self, timeout: Optional[float]) -> bool:
+    def wait(self, timeout: float | None) -> bool:
         if timeout is None:
             return self._turn.acquire()
         return self._turn.acquire(True, min(max(timeout, 0.0), threading.TIMEOUT_MAX))

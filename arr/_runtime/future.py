@@ -6,7 +6,7 @@ from concurrent.futures import Future, TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, Any, Callable, Generator, Optional, TypeVar
 
 from .._results import ARRResult, RRSessionException
-from .events import Await, Entry, guarded
+from .events import Await, Entry, guarded, subscription
 
 if TYPE_CHECKING:
     from .operation import IAsync
@@ -40,7 +40,7 @@ class AsyncTask(Future[T], Entry):
     def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
         """Call ``fn`` with this future once it is settled; a failing one is logged."""
         # The base class lets SystemExit through, and with it skips the callbacks after that one.
-        super().add_done_callback(lambda task: guarded(fn, task))
+        super().add_done_callback(subscription(fn).deliver)
 
     def exception(self, timeout: Optional[float] = None) -> Optional[BaseException]:
         """Return the error or None; TimeoutError (the builtin) after ``timeout`` seconds."""

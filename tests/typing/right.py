@@ -149,3 +149,14 @@ def unity(service: ARRServiceUnity, create: CreateRenderingSessionParams) -> Non
 def own_event() -> None:
     event: Event[Callable[[int], object]] = Event()
     event += print
+
+
+async def async_handlers(frontend: AzureFrontend, service: ARRServiceUnity) -> None:
+    async def listed(done: IAsync[List[Properties]]) -> None: ...
+    async def context_and_id(context: Context, asset_id: str) -> None: ...
+    async def on_session(session: AzureSession) -> None: ...
+
+    frontend.GetCurrentRenderingSessionsAsync().Completed += listed
+    frontend.GetCurrentRenderingSessionsAsync().Completed += Dispatcher().bind(listed)
+    frontend.StartAssetIngestionAsync(IngestAssetParams("a", "b", "c"), context_and_id)
+    service.OnSessionStarted += on_session
