@@ -1,8 +1,17 @@
 """The Azure Remote Rendering client API of December 2019, for Python.
 
 Calls return at once with an ``IAsync``; its ``completed`` event is raised on a background thread.
-``arr.cpp`` has the C++ names, ``arr.emulator`` a local service to run against, ``arr.testing`` a
-manual executor and a fake clock.
+
+    arr.cpp             the C++ names
+    arr.unity           ARRServiceUnity, and the start-up names of Unity programs
+    arr.testing         a manual executor and a fake clock; arr.pytest_plugin has fixtures
+    arr.emulator        a local service to run against; it imports nothing of the client
+    _frontend _session  what users call; _remote_manager: the runtime's stub
+    _calls _polling     one call, one wait from beginning to end; _core: what calls share
+    _routes _models     one row for each call; parameters and replies on the wire; _account: hosts
+    _http/              one request out, one checked reply in; tokens
+    _runtime/           threads, timers, events, operations, the end of the process
+    _results _fields    enums, errors, data with two spellings
 """
 
 from ._account import AzureFrontendAccountInfo, SessionLocation
@@ -26,7 +35,7 @@ from ._results import (
     RRSessionGeneralContext,
 )
 from ._runtime.dispatcher import Dispatcher
-from ._runtime.events import Event
+from ._runtime.events import Event as Event  # noqa: F401 - no star: it hid threading.Event
 from ._runtime.operation import IAsync
 from ._session import AzureSession
 from ._version import __version__
@@ -42,7 +51,6 @@ __all__ = [
     "AzureSession",
     "CreateRenderingSessionParams",
     "Dispatcher",
-    "Event",
     "IAsync",
     "IngestAssetParams",
     "LogLevel",

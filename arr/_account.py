@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Optional, Tuple
+from typing import Tuple
 
 from ._fields import Alias, Fields
-from ._results import ARRResult, RRException, _Numbered
+from ._results import PUBLIC, ARRResult, RRException, _Numbered
 
 EMPTY_GUID = "00000000-0000-0000-0000-000000000000"
 DEFAULT_DOMAIN = "mixedreality.azure.com"
@@ -14,6 +14,8 @@ DEFAULT_DOMAIN = "mixedreality.azure.com"
 
 class SessionLocation(_Numbered):
     """The region that prefixes the account domain; ``ignore`` uses the domain as it is."""
+
+    __module__ = PUBLIC
 
     westus2 = 0
     westeurope = 1
@@ -88,8 +90,8 @@ class Account:
         self.id = texts["account_id"] or EMPTY_GUID
         if not _ID.match(self.id):
             raise _refused("account_id must be the id of the account, a GUID")
-        self.sts_credential: Optional[str] = None
-        self.access_token: Optional[str] = None
+        self.sts_credential: str | None = None
+        self.access_token: str | None = None
         self._choose_credential(texts)
         self.domain, self.sts_url, self.service_url = _hosts(texts["account_domain"],
                                                              info.location)

@@ -12,6 +12,10 @@ from typing import Any, Optional, Tuple
 
 from ._fields import Alias, FrozenFields
 
+# Where exceptions and enums live for those who print, pickle and read tracebacks; only these,
+# because get_type_hints and getsource follow a class's module.
+PUBLIC = "arr"
+
 
 class _Named(enum.Enum):
     """An enum whose members print as their bare name on every Python, as C# prints them."""
@@ -31,6 +35,8 @@ class _Numbered(int, _Named):
 
 class ARRResult(_Numbered):
     """What became of a call. Compare with ``== ARRResult.Success``: Success is 0, so falsy."""
+
+    __module__ = PUBLIC
 
     Success = 0
     Fail = 1
@@ -111,6 +117,8 @@ class ARRResult(_Numbered):
 class ARRIngestionSessionStatus(_Numbered):
     """How far the ingestion of a model is."""
 
+    __module__ = PUBLIC
+
     Unknown = 0
     Created = 1
     Running = 2
@@ -121,6 +129,8 @@ class ARRIngestionSessionStatus(_Numbered):
 
 class ARRRenderingSessionStatus(_Numbered):
     """The state of a rendering session's virtual machine."""
+
+    __module__ = PUBLIC
 
     Unknown = 0
     Starting = 1
@@ -133,6 +143,8 @@ class ARRRenderingSessionStatus(_Numbered):
 class ARRConnectionStatus(_Numbered):
     """The state of the RemoteManager's connection to a session."""
 
+    __module__ = PUBLIC
+
     Disconnected = 0
     Connecting = 1
     Connected = 2
@@ -140,6 +152,8 @@ class ARRConnectionStatus(_Numbered):
 
 class LogLevel(_Numbered):
     """How much RemoteManager.log_message has to say."""
+
+    __module__ = PUBLIC
 
     None_ = 0
     Error = 1
@@ -151,6 +165,8 @@ class LogLevel(_Numbered):
 
 class ARRRenderingSessionVmSize(_Named):
     """The size of a session's virtual machine; the value is the text on the wire."""
+
+    __module__ = PUBLIC
 
     None_ = ""
     Small = "small"
@@ -174,7 +190,7 @@ class RRSessionGeneralContext(FrozenFields):
     error_message: str
     request_correlation_vector: str
     response_correlation_vector: str
-    retry_after: Optional[float]
+    retry_after: float | None
 
     Result = Alias[ARRResult]("result")
     HttpResponseCode = Alias[int]("http_response_code")
@@ -185,13 +201,15 @@ class RRSessionGeneralContext(FrozenFields):
 
     def __init__(self, result: ARRResult, http_response_code: int = 0, error_message: str = "",
                  request_correlation_vector: str = "", response_correlation_vector: str = "",
-                 retry_after: Optional[float] = None) -> None:
+                 retry_after: float | None = None) -> None:
         self._fill(result, http_response_code, error_message, request_correlation_vector,
                    response_correlation_vector, retry_after)
 
 
 class RRException(Exception):
     """Misuse of the API, or the failure of an operation whose value was read."""
+
+    __module__ = PUBLIC
 
     def __init__(self, error_code: ARRResult, message: str = "") -> None:
         super().__init__(error_code, message)
@@ -202,12 +220,31 @@ class RRException(Exception):
         return f"{self.error_code}: {self.message}" if self.message else str(self.error_code)
 
     @property
+    def request_correlation_vector(self) -> str:
+        """The MS-CV that was sent; "" where nothing was."""
+        return ""
+
+    @property
+    def response_correlation_vector(self) -> str:
+        """The MS-CV of the reply; "" where none came."""
+        return ""
+
+    @property
     def ErrorCode(self) -> ARRResult:
         return self.error_code
+
+    @property
+    def Message(self) -> str:
+        return self.message
+
+    RequestCorrelationVector = request_correlation_vector
+    ResponseCorrelationVector = response_correlation_vector
 
 
 class RRSessionException(RRException):
     """The failure of a frontend or session call, with all that is known of it."""
+
+    __module__ = PUBLIC
 
     def __init__(self, context: RRSessionGeneralContext) -> None:
         super().__init__(context.result, context.error_message)
@@ -217,8 +254,21 @@ class RRSessionException(RRException):
         return self.message or str(self.error_code)  # the message begins with call and result
 
     @property
+    def request_correlation_vector(self) -> str:
+        """The MS-CV that was sent; "" where nothing was."""
+        return self.context.request_correlation_vector
+
+    @property
+    def response_correlation_vector(self) -> str:
+        """The MS-CV of the reply; "" where none came."""
+        return self.context.response_correlation_vector
+
+    @property
     def Context(self) -> RRSessionGeneralContext:
         return self.context
+
+    RequestCorrelationVector = request_correlation_vector
+    ResponseCorrelationVector = response_correlation_vector
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return type(self), (self.context,)
@@ -232,7 +282,7 @@ class CallFailed(Exception):
     """
 
     def __init__(self, result: ARRResult, detail: str, *, code: int = 0, retryable: bool = False,
-                 correlation: str = "", retry_after: Optional[float] = None) -> None:
+                 correlation: str = "", retry_after: float | None = None) -> None:
         super().__init__(result, detail)
         self.result = result
         self.detail = detail

@@ -19,8 +19,11 @@ from ._results import (
     ARRRenderingSessionVmSize,
     ARRResult,
     LogLevel,
+    RRException,
+    RRSessionException,
     RRSessionGeneralContext as RRSessionGeneralCContext,
 )
+from ._runtime.operation import IAsync
 from ._session import AzureSession as RenderingSession
 
 __all__ = [
@@ -33,12 +36,16 @@ __all__ = [
     "AzureFrontend",
     "AzureFrontendAccountInfo",
     "CreateRenderingSessionCInfo",
+    "IAsync",
     "IngestAssetCInfo",
     "LogLevel",
+    "RRException",
     "RRRenderingSessionCProperties",
+    "RRSessionException",
     "RRSessionGeneralCContext",
     "RemoteManager",
     "RenderingSession",
+    "ResultToString",
     "SessionLocation",
     "UpdateRenderingSessionCInfo",
 ]
@@ -47,3 +54,8 @@ __all__ = [
 def ARR_SUCCEEDED(error: ARRResult) -> bool:
     """Tell whether a result is Success, as the C++ macro does."""
     return error == ARRResult.Success
+
+
+def ResultToString(error: ARRResult) -> str:
+    """Return the bare name of a result, as the C++ function does."""
+    return str(error)

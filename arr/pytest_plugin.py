@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .testing import FakeClock
 
 
+__all__ = ["arr_clock", "arr_emulator", "arr_frontend"]
+
+
 @pytest.fixture
 def arr_clock() -> FakeClock:
     """A clock that stands still until ``arr_clock.advance(seconds)``.

@@ -13,6 +13,8 @@ from typing import Any, Callable, Tuple, TypeVar
 
 from ._runtime.workers import Job, Timer, TimerHeap
 
+__all__ = ["FakeClock", "ManualExecutor"]
+
 R = TypeVar("R")
 
 _Item = Tuple["Future[Any]", Callable[..., Any], Tuple[Any, ...], Any]

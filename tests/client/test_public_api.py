@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import enum
 import inspect
+import pickle
+import pkgutil
 import re
 import subprocess
 import sys
+import threading
+import traceback
+from datetime import timedelta
 from typing import Any, Dict, List, Tuple
 
 import pytest
 
 import arr
 import arr.cpp
+import arr.emulator
+import arr.pytest_plugin
 import arr.testing
+import arr.unity
 from arr import (
     ARRConnectionStatus, ARRIngestionSessionStatus, ARRRenderingSessionStatus,
     ARRRenderingSessionVmSize, ARRResult, AzureFrontend, AzureFrontendAccountInfo, AzureSession,
@@ -27,7 +37,16 @@ from ..support.threads import ROOT
 # -- exports ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", [arr, arr.cpp], ids=["arr", "arr.cpp"])
+PUBLIC = (arr, arr.cpp, arr.emulator, arr.pytest_plugin, arr.testing, arr.unity)
+
+
+def test_every_public_module_is_here() -> None:
+    there = {each.name for each in pkgutil.iter_modules(arr.__path__)
+             if not each.name.startswith("_")}
+    assert {f"arr.{name}" for name in there} == {module.__name__ for module in PUBLIC} - {"arr"}
+
+
+@pytest.mark.parametrize("module", PUBLIC, ids=lambda module: str(module.__name__))
 def test_exports_are_sorted_and_exist(module: Any) -> None:
     assert module.__all__ == sorted(module.__all__)
     assert len(set(module.__all__)) == len(module.__all__)
@@ -38,10 +57,17 @@ def test_exports_are_sorted_and_exist(module: Any) -> None:
 def test_everything_public_in_the_package_is_exported() -> None:
     public = {name for name, value in vars(arr).items()
               if not name.startswith("_") and not inspect.ismodule(value)}
-    assert public == set(arr.__all__) - {"__version__"}
+    assert public - {"Event"} == set(arr.__all__) - {"__version__"}
 
 
-@pytest.mark.parametrize("module", ["arr", "arr.cpp"])
+def test_star_import_does_not_hide_threading_event_but_event_is_there() -> None:
+    names: Dict[str, Any] = {}
+    exec("from threading import Event\nfrom arr import *", names)
+    assert names["Event"] is threading.Event
+    assert hasattr(arr.Event, "_raise")
+
+
+@pytest.mark.parametrize("module", ["arr", "arr.cpp", "arr.unity", "arr.testing"])
 def test_star_import_gives_every_export(module: str) -> None:
     names: Dict[str, Any] = {}
     exec(f"from {module} import *", names)
@@ -58,8 +84,14 @@ def test_cpp_names_are_the_same_objects_under_their_cpp_spelling() -> None:
     assert cpp.RRRenderingSessionCProperties is RRRenderingSessionProperties
     assert cpp.RRSessionGeneralCContext is RRSessionGeneralContext
     assert cpp.ARR_SUCCEEDED(ARRResult.Success) and not cpp.ARR_SUCCEEDED(ARRResult.Fail)
+    assert cpp.ResultToString(ARRResult.AlreadyExists) == "AlreadyExists"
     for name in set(cpp.__all__) & set(arr.__all__):
         assert getattr(cpp, name) is getattr(arr, name)
+    # All that C++ shares with C#; what it has of its own stands above, Dispatcher is Python's.
+    assert set(arr.__all__) - set(cpp.__all__) == {
+        "AzureSession", "CreateRenderingSessionParams", "Dispatcher", "IngestAssetParams",
+        "RRRenderingSessionProperties", "RRSessionGeneralContext", "UpdateRenderingSessionParams",
+        "__version__"}
 
 
 # -- two spellings ---------------------------------------------------------------------------------
@@ -161,11 +193,92 @@ def test_misspelt_attribute_raises_and_makes_nothing() -> None:
 
 
 def test_exceptions_carry_their_fields_under_both_names() -> None:
-    context = RRSessionGeneralContext(ARRResult.Fail, 500, "why")
+    context = RRSessionGeneralContext(ARRResult.Fail, 500, "why", "sent", "came")
     error = RRSessionException(context)
     assert isinstance(error, RRException)
     assert error.context is error.Context is context
     assert error.error_code is error.ErrorCode is ARRResult.Fail
+    assert error.message == error.Message == "why"
+    assert error.RequestCorrelationVector == error.request_correlation_vector == "sent"
+    assert error.ResponseCorrelationVector == error.response_correlation_vector == "came"
+    misuse = RRException(ARRResult.NotInitialized, "call it first")
+    assert misuse.Message == misuse.message == "call it first"
+    assert misuse.RequestCorrelationVector == misuse.response_correlation_vector == ""
+
+
+def test_exceptions_and_enums_say_where_they_live_for_users() -> None:
+    """A traceback names arr.RRSessionException; and nothing but these is moved."""
+    for name in arr.__all__:
+        value = getattr(arr, name)
+        if isinstance(value, type):
+            moved = issubclass(value, (Exception, enum.Enum))
+            assert (value.__module__ == "arr") is moved, name
+    try:
+        raise RRSessionException(RRSessionGeneralContext(ARRResult.Timeout, 0, "too late"))
+    except RRSessionException:
+        assert "\narr.RRSessionException: too late" in traceback.format_exc()
+
+
+# Made by the package before its exceptions and enums said that they live in arr.
+OLD_PICKLES = [
+    (ARRResult.AlreadyExists, "gAJjYXJyLl9yZXN1bHRzCkFSUlJlc3VsdApxAE1aAoVxAVJxAi4="),
+    (SessionLocation.ignore,
+     "gAJjYXJyLl9hY2NvdW50ClNlc3Npb25Mb2NhdGlvbgpxAEsDhXEBUnECLg=="),
+    (ARRRenderingSessionStatus.Ready,
+     "gAJjYXJyLl9yZXN1bHRzCkFSUlJlbmRlcmluZ1Nlc3Npb25TdGF0dXMKcQBLAoVxAVJxAi4="),
+    (ARRIngestionSessionStatus.Aborted,
+     "gAJjYXJyLl9yZXN1bHRzCkFSUkluZ2VzdGlvblNlc3Npb25TdGF0dXMKcQBLA4VxAVJxAi4="),
+    (ARRConnectionStatus.Connected,
+     "gAJjYXJyLl9yZXN1bHRzCkFSUkNvbm5lY3Rpb25TdGF0dXMKcQBLAoVxAVJxAi4="),
+    (LogLevel.Information, "gAJjYXJyLl9yZXN1bHRzCkxvZ0xldmVsCnEASwOFcQFScQIu"),
+    (ARRRenderingSessionVmSize.Premium,
+     "gAJjYXJyLl9yZXN1bHRzCkFSUlJlbmRlcmluZ1Nlc3Npb25WbVNpemUKcQBYBwAAAHByZW1pdW1xAYVxAlJxAy4="),
+    (UpdateRenderingSessionParams(2, 5),
+     "gAJjYXJyLl9tb2RlbHMKVXBkYXRlUmVuZGVyaW5nU2Vzc2lvblBhcmFtcwpxACmBcQFOfXECKFgUAAAAbWF4X2xlYXN"
+     "lX3RpbWVfaG91cnNxA0sCWBYAAABtYXhfbGVhc2VfdGltZV9taW51dGVzcQRLBXWGcQViLg=="),
+    (CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 4, 30),
+     "gAJjYXJyLl9tb2RlbHMKQ3JlYXRlUmVuZGVyaW5nU2Vzc2lvblBhcmFtcwpxACmBcQFOfXECKFgHAAAAdm1fc2l6ZXE"
+     "DY2Fyci5fcmVzdWx0cwpBUlJSZW5kZXJpbmdTZXNzaW9uVm1TaXplCnEEWAUAAABzbWFsbHEFhXEGUnEHWBQAAABtYX"
+     "hfbGVhc2VfdGltZV9ob3Vyc3EISwRYFgAAAG1heF9sZWFzZV90aW1lX21pbnV0ZXNxCUsedYZxCmIu"),
+    (IngestAssetParams("a", "b", "c"),
+     "gAJjYXJyLl9tb2RlbHMKSW5nZXN0QXNzZXRQYXJhbXMKcQApgXEBTn1xAihYCgAAAG1vZGVsX25hbWVxA1gBAAAAYXE"
+     "EWAkAAABtb2RlbF91cmxxBVgBAAAAYnEGWBMAAABhc3NldF9jb250YWluZXJfdXJscQdYAQAAAGNxCHWGcQliLg=="),
+    (AzureFrontendAccountInfo(account_id="id", location=SessionLocation.ppe),
+     "gAJjYXJyLl9hY2NvdW50CkF6dXJlRnJvbnRlbmRBY2NvdW50SW5mbwpxACmBcQFOfXECKFgOAAAAYWNjb3VudF9kb21"
+     "haW5xA1gWAAAAbWl4ZWRyZWFsaXR5LmF6dXJlLmNvbXEEWAoAAABhY2NvdW50X2lkcQVYAgAAAGlkcQZYCwAAAGFjY2"
+     "91bnRfa2V5cQdYAAAAAHEIWBQAAABhdXRoZW50aWNhdGlvbl90b2tlbnEJaAhYDAAAAGFjY2Vzc190b2tlbnEKaAhYC"
+     "AAAAGxvY2F0aW9ucQtjYXJyLl9hY2NvdW50ClNlc3Npb25Mb2NhdGlvbgpxDEsChXENUnEOdYZxD2Iu"),
+    (RRRenderingSessionProperties(
+        "id", ARRRenderingSessionStatus.Ready, ARRRenderingSessionVmSize.Big, "big", "host", "",
+        timedelta(minutes=2), timedelta(hours=4), 55010, 49700),
+     "gAJjYXJyLl9tb2RlbHMKUlJSZW5kZXJpbmdTZXNzaW9uUHJvcGVydGllcwpxAChYAgAAAGlkcQFjYXJyLl9yZXN1bHR"
+     "zCkFSUlJlbmRlcmluZ1Nlc3Npb25TdGF0dXMKcQJLAoVxA1JxBGNhcnIuX3Jlc3VsdHMKQVJSUmVuZGVyaW5nU2Vzc2"
+     "lvblZtU2l6ZQpxBVgDAAAAYmlncQaFcQdScQhoBlgEAAAAaG9zdHEJWAAAAABxCmNkYXRldGltZQp0aW1lZGVsdGEKc"
+     "QtLAEt4SwCHcQxScQ1oC0sATUA4SwCHcQ5ScQ9N4tZNJMJ0cRBScREu"),
+]
+
+
+@pytest.mark.parametrize("value, text", OLD_PICKLES, ids=lambda value: type(value).__name__)
+def test_old_and_new_pickles_load(value: object, text: str) -> None:
+    assert pickle.loads(base64.b64decode(text)) == value
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        assert pickle.loads(pickle.dumps(value, protocol)) == value
+
+
+@pytest.mark.parametrize("text, kind", [
+    ("gAJjYXJyLl9yZXN1bHRzClJSU2Vzc2lvbkV4Y2VwdGlvbgpxAGNhcnIuX3Jlc3VsdHMKUlJTZXNzaW9uR2VuZXJhbENv"
+     "bnRleHQKcQEoY2Fyci5fcmVzdWx0cwpBUlJSZXN1bHQKcQJNlQOFcQNScQRLAFgEAAAAbGF0ZXEFWAAAAABxBmgGTnR"
+     "xB1JxCIVxCVJxCi4=", RRSessionException),
+    ("gAJjYXJyLl9yZXN1bHRzClJSRXhjZXB0aW9uCnEAY2Fyci5fcmVzdWx0cwpBUlJSZXN1bHQKcQFLAYVxAlJxA1gBAAAA"
+     "bXEEhnEFUnEGfXEHKFgKAAAAZXJyb3JfY29kZXEIaANYBwAAAG1lc3NhZ2VxCWgEdWIu", RRException)])
+def test_old_and_new_pickles_of_exceptions_load(text: str, kind: type) -> None:
+    error: Any = pickle.loads(base64.b64decode(text))
+    again: Any = pickle.loads(pickle.dumps(error))
+    for each in (error, again):
+        assert type(each) is kind
+        assert (each.ErrorCode, each.Message) in ((ARRResult.Timeout, "late"),
+                                                  (ARRResult.Fail, "m"))
+        assert getattr(each, "context", None) == getattr(error, "context", None)
 
 
 # -- enums -----------------------------------------------------------------------------------------

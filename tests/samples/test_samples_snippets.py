@@ -119,7 +119,7 @@ def test_snippets_take_every_branch(name: str, expected: str, tmp_path: Path) ->
 
 
 def test_snippets_name_no_more_than_a_port_imports() -> None:
-    # `from arr import *` and `from arr.cpp import *` are enough; RRException is C# only.
+    # `from arr import *` and `from arr.cpp import *` are enough.
     for name in ("csharp_snippets.py", "cpp_snippets.py"):
         imports = [line for line in (SAMPLES / name).read_text("utf-8").splitlines()
                    if line.startswith(("from arr", "import arr"))]
