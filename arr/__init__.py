@@ -8,7 +8,7 @@ Calls return at once with an ``IAsync``; its ``completed`` event is raised on a 
     arr.emulator        a local service to run against; it imports nothing of the client
     _frontend _session  what users call; _remote_manager: the runtime's stub
     _calls _polling     one call, one wait from beginning to end; _core: what calls share
-    _routes _models     one row for each call; parameters and replies on the wire; _account: hosts
+    _routes _params     one row for each call; what goes into it; _models: replies; _account: hosts
     _http/              one request out, one checked reply in; tokens
     _runtime/           threads, timers, events, operations, the end of the process
     _results _fields    enums, errors, data with two spellings
@@ -16,10 +16,10 @@ Calls return at once with an ``IAsync``; its ``completed`` event is raised on a 
 
 from ._account import AzureFrontendAccountInfo, SessionLocation
 from ._frontend import AzureFrontend
-from ._models import (
+from ._models import RRRenderingSessionProperties
+from ._params import (
     CreateRenderingSessionParams,
     IngestAssetParams,
-    RRRenderingSessionProperties,
     UpdateRenderingSessionParams,
 )
 from ._remote_manager import RemoteManager

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Tuple
+from typing import NoReturn, Tuple
 
-from ._fields import Alias, Fields
+from ._fields import UNSET, Alias, Fields
 from ._results import PUBLIC, ARRResult, RRException, _Numbered
 
 EMPTY_GUID = "00000000-0000-0000-0000-000000000000"
@@ -42,15 +42,25 @@ class AzureFrontendAccountInfo(Fields):
     AccessToken = Alias[str]("access_token")
     Location = Alias[_Location]("location")
 
-    def __init__(self, account_domain: str = DEFAULT_DOMAIN, account_id: str = EMPTY_GUID,
-                 account_key: str = "", authentication_token: str = "", access_token: str = "",
-                 location: _Location = _Location.westus2) -> None:
-        self.account_domain = account_domain
-        self.account_id = account_id
-        self.account_key = account_key
-        self.authentication_token = authentication_token
-        self.access_token = access_token
-        self.location = location
+    account_domain: str
+    account_id: str
+    account_key: str
+    authentication_token: str
+    access_token: str
+    location: _Location
+
+    def __init__(self, account_domain: str = UNSET, account_id: str = UNSET,
+                 account_key: str = UNSET, authentication_token: str = UNSET,
+                 access_token: str = UNSET, location: _Location = UNSET, *,
+                 AccountDomain: str = UNSET, AccountId: str = UNSET, AccountKey: str = UNSET,
+                 AuthenticationToken: str = UNSET, AccessToken: str = UNSET,
+                 Location: _Location = UNSET, **misspelt: NoReturn) -> None:
+        self._initialise(
+            misspelt, AccountDomain=(account_domain, AccountDomain, DEFAULT_DOMAIN),
+            AccountId=(account_id, AccountId, EMPTY_GUID), AccountKey=(account_key, AccountKey, ""),
+            AuthenticationToken=(authentication_token, AuthenticationToken, ""),
+            AccessToken=(access_token, AccessToken, ""),
+            Location=(location, Location, _Location.westus2))
 
     def _shown(self, field: str) -> str:
         value = getattr(self, field)

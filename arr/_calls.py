@@ -18,7 +18,7 @@ from ._http.replies import (
     Reply, advice, clean, error_text, failure_context, parse_json, parse_retry_after, scrub,
 )
 from ._http.tokens import USER_AGENT, Token
-from ._models import Params, encoded
+from ._params import Params, encoded
 from ._results import ARRResult, CallFailed, RRSessionGeneralContext, result_of_http
 from ._routes import Route
 from ._runtime.events import Entry, Subscription, logger, subscription

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Tuple, TypeVar, overload
+from typing import Any, Generic, Mapping, Tuple, TypeVar, overload
 
 T = TypeVar("T")
+
+UNSET: Any = ...  # an argument that was not given
 
 
 class Alias(Generic[T]):
@@ -44,6 +46,35 @@ class Fields:
     def __repr__(self) -> str:
         inside = ", ".join([f"{field}={self._shown(field)}" for field in self.__slots__])
         return f"{type(self).__name__}({inside})"
+
+    def _initialise(self, misspelt: Mapping[str, object],
+                    **fields: Tuple[object, object, object]) -> None:
+        """Set fields as an initializer of C# does: each by one of its two names, else a default.
+
+        ``fields`` has, by the SDK's spelling, the arguments of both spellings and the default.
+        """
+        for name in misspelt:
+            raise TypeError(f"{type(self).__name__} has no argument {name}; {self._meant(name)}")
+        for alias, (ours, theirs, default) in fields.items():
+            field = getattr(type(self), alias).field
+            if ours is not UNSET and theirs is not UNSET:
+                raise TypeError(f"{field} and {alias} are two names of one field of "
+                                f"{type(self).__name__}; give one of them")
+            value = theirs if ours is UNSET else ours
+            setattr(self, field, default if value is UNSET else value)
+
+    @classmethod
+    def _meant(cls, name: str) -> str:
+        """Say how an argument is spelled that was probably meant, or what there is."""
+        from difflib import get_close_matches
+
+        aliases = {each.lower(): each for each in dir(cls)
+                   if isinstance(getattr(cls, each), Alias)}
+        near = get_close_matches(name.replace("_", "").lower(), aliases, 1)
+        if not near:
+            return "it has " + ", ".join(cls.__slots__)
+        alias = aliases[near[0]]
+        return f"write {getattr(cls, alias).field} or {alias}"
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

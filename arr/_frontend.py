@@ -9,10 +9,8 @@ from . import _routes as routes
 from ._account import Account, AzureFrontendAccountInfo
 from ._calls import Callback, add_callback, refuse, refuse_disposed, start_call
 from ._core import Core
-from ._models import (
-    CreateRenderingSessionParams, IngestAssetParams, Params, RRRenderingSessionProperties,
-    checked_id,
-)
+from ._models import RRRenderingSessionProperties
+from ._params import CreateRenderingSessionParams, IngestAssetParams, Params, checked_id
 from ._polling import Wait, begin_wait, cancel_waits
 from ._results import (
     ARRIngestionSessionStatus, ARRResult, CallFailed, RRException, RRSessionGeneralContext,

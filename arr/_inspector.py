@@ -13,7 +13,8 @@ import time
 from ._account import HOST
 from ._calls import Call, Answer
 from ._http.in_flight import Flight
-from ._models import RRRenderingSessionProperties, invalid
+from ._models import RRRenderingSessionProperties
+from ._params import invalid
 from ._results import ARRResult, CallFailed, RRSessionGeneralContext
 
 FILE_NAME = "StartArrInspector.html"

@@ -12,7 +12,7 @@ from typing import Callable, Iterator, NamedTuple
 from . import _routes as routes
 from ._calls import Callback, add_callback, refuse
 from ._frontend import AzureFrontend
-from ._models import UpdateRenderingSessionParams
+from ._params import UpdateRenderingSessionParams
 from ._results import ARRConnectionStatus, ARRResult, CallFailed, LogLevel, RRException
 from ._runtime.events import Event, EventField
 from ._runtime.operation import IAsync

@@ -8,7 +8,8 @@ from . import _routes as routes
 from ._calls import Callback, refuse_disposed, start_call
 from ._core import Core
 from ._inspector import InspectorCall, inspector_url
-from ._models import Params, RRRenderingSessionProperties, UpdateRenderingSessionParams
+from ._models import RRRenderingSessionProperties
+from ._params import Params, UpdateRenderingSessionParams
 from ._polling import Wait, begin_wait, cancel_waits
 from ._results import (
     ARRRenderingSessionStatus, ARRResult, RRException, RRSessionGeneralContext,

@@ -5,10 +5,10 @@ C++ calls take their callback as the last argument; every method of the package 
 
 from ._account import AzureFrontendAccountInfo, SessionLocation
 from ._frontend import AzureFrontend
-from ._models import (
+from ._models import RRRenderingSessionProperties as RRRenderingSessionCProperties
+from ._params import (
     CreateRenderingSessionParams as CreateRenderingSessionCInfo,
     IngestAssetParams as IngestAssetCInfo,
-    RRRenderingSessionProperties as RRRenderingSessionCProperties,
     UpdateRenderingSessionParams as UpdateRenderingSessionCInfo,
 )
 from ._remote_manager import RemoteManager

@@ -16,9 +16,9 @@ import arr
 ROOT = Path(arr.__file__).parent.parent
 
 # From the bottom up; a folder stands for all files in it.
-CLIENT = ("_version _fields _results", "_runtime", "_models _routes _account", "_http", "_core",
-          "_calls", "_polling _inspector", "_session", "_frontend _remote_manager", "__init__",
-          "cpp testing unity", "pytest_plugin")
+CLIENT = ("_version _fields _results", "_runtime", "_params _models _routes _account", "_http",
+          "_core", "_calls", "_polling _inspector", "_session", "_frontend _remote_manager",
+          "__init__", "cpp testing unity", "pytest_plugin")
 EMULATOR = ("_clock _arguments", "_http _ingestion", "_service", "_web", "_emulator",
             "__init__ _cli __main__")
 HEIGHT = {f"{half}.{wing}": row for half, rows in (("arr", CLIENT), ("arr.emulator", EMULATOR))

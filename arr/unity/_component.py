@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Optional, Tuple, Union
 from .._account import AzureFrontendAccountInfo
 from .._fields import Alias
 from .._frontend import AzureFrontend
-from .._models import (
-    CreateRenderingSessionParams, RRRenderingSessionProperties, UpdateRenderingSessionParams,
-)
+from .._models import RRRenderingSessionProperties
+from .._params import CreateRenderingSessionParams, UpdateRenderingSessionParams
 from .._results import (
     ARRRenderingSessionStatus, ARRResult, RRException, RRSessionGeneralContext,
 )

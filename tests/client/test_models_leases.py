@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Dict
 
 import pytest
 
 from arr import (
     ARRIngestionSessionStatus, ARRRenderingSessionStatus, ARRRenderingSessionVmSize, ARRResult,
-    CreateRenderingSessionParams, IngestAssetParams, RRRenderingSessionProperties,
-    UpdateRenderingSessionParams,
+    AzureFrontendAccountInfo, CreateRenderingSessionParams, IngestAssetParams,
+    RRRenderingSessionProperties, SessionLocation, UpdateRenderingSessionParams,
 )
+from arr._fields import Alias
 from arr._models import ingestion_status_from_wire
 
 from ..support.rig import MODEL_URL, PROPERTIES, Rig, good
@@ -111,6 +112,100 @@ def test_wrong_parameter_objects_are_type_errors() -> None:
                 call()
         assert rig.executor.pending == 0
 
+
+# -- initializers of C# ----------------------------------------------------------------------------
+
+# Each class with a value for each field, in the order of the positional arguments.
+INITIALIZERS: Dict[Any, Dict[str, Any]] = {
+    IngestAssetParams: {"ModelName": "a", "ModelUrl": "b", "AssetContainerUrl": "c"},
+    CreateRenderingSessionParams: {"VmSize": SMALL, "MaxLeaseTimeHours": 2,
+                                   "MaxLeaseTimeMinutes": 30},
+    UpdateRenderingSessionParams: {"MaxLeaseTimeHours": 2, "MaxLeaseTimeMinutes": 30},
+    AzureFrontendAccountInfo: {
+        "AccountDomain": "d", "AccountId": "i", "AccountKey": "k", "AuthenticationToken": "t",
+        "AccessToken": "a", "Location": SessionLocation.ppe},
+}
+
+
+def field_of(kind: Any, name: str) -> str:
+    alias = vars(kind).get(name) or getattr(kind, name)
+    assert isinstance(alias, Alias)
+    return alias.field
+
+
+@pytest.mark.parametrize("kind", INITIALIZERS)
+def test_all_ways_to_fill_an_object_give_the_same(kind: Any) -> None:
+    values = INITIALIZERS[kind]
+    ours = {field_of(kind, name): value for name, value in values.items()}
+    assert list(ours) == list(kind.__slots__)
+    one_by_one = kind()
+    for name, value in values.items():
+        setattr(one_by_one, name, value)
+    first, *rest = values.items()
+    mixed = kind(first[1], **dict(rest))
+    assert kind(*ours.values()) == kind(**ours) == kind(**values) == one_by_one == mixed
+
+
+@pytest.mark.parametrize("kind", INITIALIZERS)
+def test_a_field_given_twice_is_a_type_error_that_names_both(kind: Any) -> None:
+    for name, value in INITIALIZERS[kind].items():
+        field = field_of(kind, name)
+        with pytest.raises(TypeError, match=f"{field} and {name} are two names"):
+            kind(**{field: value, name: value})
+    first = next(iter(INITIALIZERS[kind]))
+    with pytest.raises(TypeError, match=first):
+        kind("", **{first: ""})  # positionally, and empty
+
+
+@pytest.mark.parametrize("kind", INITIALIZERS)
+def test_camel_case_and_misspelt_arguments_name_the_right_spelling(kind: Any) -> None:
+    for name, value in INITIALIZERS[kind].items():
+        field = field_of(kind, name)
+        for wrong in (name[0].lower() + name[1:], name + "s", name[:2] + name[3:], name.upper(),
+                      field + "_"):
+            if wrong in (field, name):  # camelCase of a single word, as location
+                continue
+            with pytest.raises(TypeError) as refused:
+                kind(**{wrong: value})
+            assert str(refused.value) == (
+                f"{kind.__name__} has no argument {wrong}; write {field} or {name}")
+    with pytest.raises(TypeError) as refused:
+        kind(zzz=1)
+    assert all(field in str(refused.value) for field in kind.__slots__)
+
+
+def test_the_sdk_spelling_is_by_keyword_only() -> None:
+    kind: Any = UpdateRenderingSessionParams
+    with pytest.raises(TypeError, match="positional"):
+        kind(1, 2, 3)
+
+
+def test_a_secret_is_in_no_message_about_arguments() -> None:
+    for wrong in ({"AccountKey": "secret", "account_key": "secret"}, {"acountKey": "secret"}):
+        with pytest.raises(TypeError) as refused:
+            AzureFrontendAccountInfo(**wrong)  # type: ignore[arg-type]
+        assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("kind, missing", [
+    (kind, name) for kind, values in INITIALIZERS.items() for name in values
+    if kind is not AzureFrontendAccountInfo and name != "MaxLeaseTimeMinutes"])
+def test_a_required_field_left_empty_is_invalid_param_at_the_call(kind: Any, missing: str) -> None:
+    filled = {**INITIALIZERS[kind], "ModelUrl": MODEL_URL, "AssetContainerUrl": MODEL_URL,
+              "MaxLeaseTimeMinutes": 0}
+    params = kind(**{name: filled[name] for name in INITIALIZERS[kind] if name != missing})
+    with Rig(good) as rig:
+        begin: Any = {IngestAssetParams: rig.frontend.StartAssetIngestionAsync,
+                      CreateRenderingSessionParams: rig.frontend.CreateRenderingSessionAsync,
+                      UpdateRenderingSessionParams: rig.session.UpdateRenderingSessionAsync}[kind]
+        for each in (params, kind()):
+            operation = begin(each)
+            assert operation.status == ARRResult.InvalidParam and rig.executor.pending == 0
+        setattr(params, missing, filled[missing])
+        assert not begin(params).is_completed
+
+
+# -- replies ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("word, status", [
     ("starting", "Starting"), ("READY", "Ready"), ("Stopping", "Stopped"), ("stopped", "Stopped"),

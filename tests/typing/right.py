@@ -123,6 +123,13 @@ def callbacks(frontend: AzureFrontend, session: AzureSession, ingest: IngestAsse
 
 def fields(info: AzureFrontendAccountInfo, properties: Properties) -> None:
     info.AccountKey = "key"
+    AzureFrontendAccountInfo("domain", AccountId="id", account_key="key",
+                             Location=SessionLocation.ignore)
+    assert_type(IngestAssetParams(ModelName="a", ModelUrl="b", AssetContainerUrl="c").ModelUrl,
+                str)
+    create = CreateRenderingSessionParams(VmSize=ARRRenderingSessionVmSize.Small)
+    create.MaxLeaseTimeHours = UpdateRenderingSessionParams(max_lease_time_hours=2,
+                                                            MaxLeaseTimeMinutes=5).MaxLeaseTimeHours
     info.account_domain = "http://127.0.0.1:8080"
     assert_type(info.Location, SessionLocation)
     info.Location = AzureFrontendAccountInfo.SessionLocation.ignore
