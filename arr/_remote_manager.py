@@ -67,7 +67,10 @@ class _RemoteManager:
         return f"<RemoteManager {self.connection_status}>"
 
     def initialize_manager(self, init: object = None) -> None:
-        """Prepare the manager; RRException(AlreadyInitialized) the second time. Not required."""
+        """Prepare the manager; RRException(AlreadyInitialized) the second time. Not required.
+
+        ``init`` is what ``arr.unity.RRInterface.ClientInit()`` made, or anything: nobody reads it.
+        """
         mark = object()
         if self._initialized.setdefault("init", mark) is not mark:
             raise RRException(ARRResult.AlreadyInitialized, "the manager is initialized; call "

@@ -91,6 +91,9 @@ class AzureSession:
         ``pathlib.Path(path).as_uri()``. Fails with InvalidParam while no hostname is cached.
         Source: "Connect to ARR inspector".
         """
+        if isinstance(callback, str):
+            raise TypeError("ConnectToArrInspectorAsync takes no host name: drop the argument, "
+                            "the session object has it from its last properties")
         return self._call(routes.CONNECT_TO_ARR_INSPECTOR, callback)
 
     def wait_until_ready_async(

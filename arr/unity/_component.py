@@ -11,7 +11,7 @@ import logging
 import math
 import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Tuple, Union
 
 from .._account import AzureFrontendAccountInfo
 from .._fields import Alias
@@ -30,8 +30,6 @@ from ._schedule import REFRESH_SECONDS, Schedule
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
-
-__all__ = ["ARRServiceUnity"]
 
 logger = logging.getLogger("arr.unity")
 
@@ -69,13 +67,13 @@ class ARRServiceUnity(ServiceEvents):
         self._clock: Clock = SystemClock()
         self._dispatcher = Dispatcher()
         self._owner = threading.get_ident()
-        self._frontend: Optional[AzureFrontend] = None
-        self._starting: Optional[IAsync[AzureSession]] = None
+        self._frontend: AzureFrontend | None = None
+        self._starting: IAsync[AzureSession] | None = None
         self._stop_it = False  # the session that is being created, as soon as it is
         self._destroyed = False
-        self._query: Optional[IAsync[RRRenderingSessionProperties]]
-        self._renewal: Optional[IAsync[ARRResult]]
-        self._stopping: Optional[IAsync[ARRResult]]
+        self._query: IAsync[RRRenderingSessionProperties] | None
+        self._renewal: IAsync[ARRResult] | None
+        self._stopping: IAsync[ARRResult] | None
         self._use(None)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -88,9 +86,9 @@ class ARRServiceUnity(ServiceEvents):
     # -- setting up --------------------------------------------------------------------------
 
     def initialize(self, account_info: AzureFrontendAccountInfo, *,
-                   executor: Optional[Executor] = None,
-                   timeout: Union[Seconds, Tuple[Seconds, Seconds]] = (5, 30),
-                   clock: Optional[Clock] = None) -> None:
+                   executor: Executor | None = None,
+                   timeout: Seconds | Tuple[Seconds, Seconds] = (5, 30),
+                   clock: Clock | None = None) -> None:
         """Make the frontend; the options are those of AzureFrontend.
 
         RRException: AlreadyInitialized, ApiUnavailable once destroyed, or InvalidParam that says
@@ -107,12 +105,12 @@ class ARRServiceUnity(ServiceEvents):
         self._clock = self._schedule.clock = clock
 
     @property
-    def frontend(self) -> Optional[AzureFrontend]:
+    def frontend(self) -> AzureFrontend | None:
         """The frontend; None before Initialize."""
         return self._frontend
 
     @property
-    def current_active_session(self) -> Optional[AzureSession]:
+    def current_active_session(self) -> AzureSession | None:
         """The session in use; None before one is started, and once it has ended."""
         return self._session
 
@@ -153,7 +151,7 @@ class ARRServiceUnity(ServiceEvents):
         self._dispatcher.post(self._raise_started, session)
         return session
 
-    def stop_session(self) -> Optional[IAsync[ARRResult]]:
+    def stop_session(self) -> IAsync[ARRResult] | None:
         """Stop the active session; OnSessionEnded follows in Update().
 
         None when there is no session; one that is still being created is stopped once it is. While
@@ -235,7 +233,7 @@ class ARRServiceUnity(ServiceEvents):
                               "StopSession and wait for OnSessionEnded")
         return self._frontend
 
-    def _use(self, session: Optional[AzureSession]) -> None:
+    def _use(self, session: AzureSession | None) -> None:
         self._session = session
         self._schedule = Schedule(self._clock)
         self._query = self._renewal = self._stopping = None

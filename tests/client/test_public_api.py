@@ -31,6 +31,7 @@ from arr import (
     SessionLocation, UpdateRenderingSessionParams,
 )
 from arr._fields import Alias
+from arr.unity import RemoteManagerUnity
 
 from ..support.threads import ROOT
 
@@ -110,6 +111,7 @@ SDK: Dict[type, Tuple[str, ...]] = {
         "Connect", "Disconnect", "IsConnected", "ConnectionStatus", "ConnectionStatusChanged",
         "InitializeManager", "ShutdownManager", "Update", "LogMessage",
         "UpdateRenderingSessionAsync"),
+    type(RemoteManagerUnity): ("InitializeManager", "ShutdownManager", "IsConnected"),
     IAsync: (
         "Completed", "Status", "IsCompleted", "IsRanToCompletion", "IsFaulted", "Context",
         "Result", "Progress", "ProgressChanged", "AsTask"),
