@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List, Tuple
 
 import pytest
 
 import arr
 import arr.cpp
+import arr.unity
 from arr import AzureFrontend, AzureSession, Dispatcher, IAsync, RemoteManager
 from arr.unity import ARRServiceUnity
 
@@ -19,18 +20,32 @@ TEXT = (ROOT / "samples" / "README.md").read_text(encoding="utf-8")
 EXAMPLES: List[str] = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
+FORWARD, _, REVERSE = TEXT.partition("### Renames")[2].partition("### What changed")[0].partition(
+    "| a later name")
+
+
+@pytest.fixture(autouse=True)
+def remote_manager_is_left_as_it_was() -> Iterator[None]:
+    yield
+    RemoteManager.shutdown_manager()
+    RemoteManager.connection_status_changed._entries.clear()
+
+
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) >= 5
+    assert len(EXAMPLES) >= 9
+
+
+def run(example: str, names: Dict[str, Any]) -> None:
+    exec("from arr import *", names)
+    exec(compile(example, "samples/README.md", "exec"), names)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_runs_as_printed(
         example: str, capsys: pytest.CaptureFixture[str],
         caplog: pytest.LogCaptureFixture) -> None:
-    with Stage() as stage:
-        names: Dict[str, Any] = {"frontend": stage.frontend}
-        exec("from arr import *", names)
-        exec(compile(example, "samples/README.md", "exec"), names)
+    with Stage(startup_seconds=0) as stage:
+        run(example, {"frontend": stage.frontend})
         said: List[str] = []
 
         def complete() -> bool:
@@ -42,20 +57,74 @@ def test_an_example_runs_as_printed(
     assert caplog.text == ""
 
 
+def test_the_program_of_2021_does_after_the_port_what_it_did_before(
+        capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = [each for each in EXAMPLES if "start_and_connect" in each]
+    with Stage(startup_seconds=0) as stage:
+        names: Dict[str, Any] = {"frontend": stage.frontend}
+        run(example, names)
+        assert capsys.readouterr().out.splitlines() == [
+            f"{names['session'].SessionUUID}: 30 minutes", "Connecting", "Connected"]
+        assert RemoteManager.is_connected
+        stage.emulator.add_fault("POST", "sessions/create", status=429)
+        run(example, names)
+        assert names["session"] is None and "TooManyRequests" in capsys.readouterr().out
+
+
+def test_a_condition_of_csharp_word_for_word_is_what_the_guide_says(
+        capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = [each for each in EXAMPLES if "word for word" in each]
+    run(example, {})
+    assert capsys.readouterr().out == "meant: True\nword for word: False\n"
+
+
+def test_two_who_ask_share_one_query(capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = [each for each in EXAMPLES if "def ask" in each]
+    with Stage() as stage:
+        run(example, {"frontend": stage.frontend})
+        assert capsys.readouterr().out == "asked: SessionNotFound\n" * 2
+        assert len(stage.requests("GET", "properties")) == 1
+
+
+def test_the_account_of_the_emulator_is_the_one_that_the_guide_names() -> None:
+    (example,) = [each for each in EXAMPLES if "127.0.0.1:8080" in each]
+    with Stage() as stage:
+        assert f'"{stage.emulator.account_id}"' in example
+        assert f'"{stage.emulator.account_key}"' in example
+
+
+def rows(table: str) -> List[List[str]]:
+    """Return the cells of a table in Markdown."""
+    return [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")]
+
+
+def test_the_table_of_renames_reads_the_same_from_right_to_left() -> None:
+    _, _, *forward = rows(FORWARD)
+    columns = rows(FORWARD)[0]
+    later: Dict[str, Tuple[str, List[str]]] = {}
+    for here, *cells in forward:
+        for since, cell in zip(columns[1:], cells):
+            for name in re.findall(r"`[^`]+`", cell):
+                later.setdefault(name, (since, []))[1].append(here)
+    expected = [[name, *each] for name, each in sorted(
+        ((name, (since, "; ".join(dict.fromkeys(here)))) for name, (since, here) in later.items()),
+        key=lambda each: each[0].strip("`").lower())]
+    assert [row for row in rows(REVERSE) if row[0].startswith("`")] == expected
+    assert len(expected) > 45
+
+
 def test_the_left_column_of_the_renames_is_what_this_package_has() -> None:
-    part = TEXT.partition("### Renames")[2].partition("### Lambdas")[0]
     found = 0
-    for row in re.findall(r"^\| (`.*?) \|", part, re.MULTILINE):
-        for name in re.findall(r"`([A-Za-z]\w*)(?:\.(\w+))?(?:<T>)?`", row):
+    for row in re.findall(r"^\| (`.*?) \|", FORWARD, re.MULTILINE):
+        for name in re.findall(r"`([A-Za-z]\w*)(?:\.(\w+))?`", row):
             owner: Any = arr
             for step in filter(None, name):
-                places = [owner, arr.cpp, AzureFrontend, AzureSession, RemoteManager,
-                          arr.ARRRenderingSessionVmSize, arr.AzureFrontendAccountInfo]
+                places = [owner, arr.cpp, arr.unity, AzureFrontend, AzureSession]
                 place = next((each for each in places if hasattr(each, step)), None)
                 assert place is not None, f"{step} of {row}"
                 owner = getattr(place, step)
                 found += 1
-    assert found > 20
+    assert found > 45
 
 
 def test_the_members_of_the_unity_table_exist() -> None:
