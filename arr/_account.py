@@ -28,7 +28,8 @@ _Location = SessionLocation  # for annotations inside the class that has the enu
 
 class AzureFrontendAccountInfo(Fields):
     """The account to use and one way to authenticate: account_id with account_key, or an
-    authentication_token, or an access_token. Source: "AzureFrontendAccountInfo"."""
+    authentication_token, or an access_token. Arguments also by the names of the fields, as in
+    ``AccountId=``. Source: "AzureFrontendAccountInfo"."""
 
     __slots__ = ("account_domain", "account_id", "account_key", "authentication_token",
                  "access_token", "location")
@@ -55,7 +56,7 @@ class AzureFrontendAccountInfo(Fields):
                  AccountDomain: str = UNSET, AccountId: str = UNSET, AccountKey: str = UNSET,
                  AuthenticationToken: str = UNSET, AccessToken: str = UNSET,
                  Location: _Location = UNSET, **misspelt: NoReturn) -> None:
-        self._initialise(
+        self._initialize(
             misspelt, AccountDomain=(account_domain, AccountDomain, DEFAULT_DOMAIN),
             AccountId=(account_id, AccountId, EMPTY_GUID), AccountKey=(account_key, AccountKey, ""),
             AuthenticationToken=(authentication_token, AuthenticationToken, ""),

@@ -47,11 +47,12 @@ class Fields:
         inside = ", ".join([f"{field}={self._shown(field)}" for field in self.__slots__])
         return f"{type(self).__name__}({inside})"
 
-    def _initialise(self, misspelt: Mapping[str, object],
+    def _initialize(self, misspelt: Mapping[str, object],
                     **fields: Tuple[object, object, object]) -> None:
         """Set fields as an initializer of C# does: each by one of its two names, else a default.
 
         ``fields`` has, by the SDK's spelling, the arguments of both spellings and the default.
+        ``misspelt`` has what matched no argument: typed NoReturn, so that checkers refuse it, too.
         """
         for name in misspelt:
             raise TypeError(f"{type(self).__name__} has no argument {name}; {self._meant(name)}")

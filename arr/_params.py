@@ -95,7 +95,8 @@ def encoded(params: Params) -> bytes:
 class IngestAssetParams(Fields):
     """A model to ingest: its path in the input container, and the URLs of both containers.
 
-    Source: "Start asset ingestion".
+    Arguments also by the names of the fields, as in ``ModelName=``. Source: "Start asset
+    ingestion".
     """
 
     __slots__ = ("model_name", "model_url", "asset_container_url")
@@ -112,7 +113,7 @@ class IngestAssetParams(Fields):
                  asset_container_url: str = UNSET, *, ModelName: str = UNSET,
                  ModelUrl: str = UNSET, AssetContainerUrl: str = UNSET,
                  **misspelt: NoReturn) -> None:
-        self._initialise(misspelt, ModelName=(model_name, ModelName, ""),
+        self._initialize(misspelt, ModelName=(model_name, ModelName, ""),
                          ModelUrl=(model_url, ModelUrl, ""),
                          AssetContainerUrl=(asset_container_url, AssetContainerUrl, ""))
 
@@ -143,7 +144,8 @@ class _LeaseParams(Fields):
 class CreateRenderingSessionParams(_LeaseParams):
     """A session to create: the size of its machine and its lease in hours and minutes.
 
-    Source: "Create rendering session".
+    Arguments also by the names of the fields, as in ``VmSize=``. Source: "Create rendering
+    session".
     """
 
     __slots__ = ("vm_size", "max_lease_time_hours", "max_lease_time_minutes")
@@ -156,7 +158,7 @@ class CreateRenderingSessionParams(_LeaseParams):
                  max_lease_time_hours: int = UNSET, max_lease_time_minutes: int = UNSET, *,
                  VmSize: ARRRenderingSessionVmSize = UNSET, MaxLeaseTimeHours: int = UNSET,
                  MaxLeaseTimeMinutes: int = UNSET, **misspelt: NoReturn) -> None:
-        self._initialise(
+        self._initialize(
             misspelt, VmSize=(vm_size, VmSize, ARRRenderingSessionVmSize.None_),
             MaxLeaseTimeHours=(max_lease_time_hours, MaxLeaseTimeHours, 0),
             MaxLeaseTimeMinutes=(max_lease_time_minutes, MaxLeaseTimeMinutes, 0))
@@ -177,7 +179,8 @@ class CreateRenderingSessionParams(_LeaseParams):
 class UpdateRenderingSessionParams(_LeaseParams):
     """The new total lease of a session, counted from its start; not an increment.
 
-    Source: "Update rendering session".
+    Arguments also by the names of the fields, as in ``MaxLeaseTimeHours=``. Source: "Update
+    rendering session".
     """
 
     __slots__ = ("max_lease_time_hours", "max_lease_time_minutes")
@@ -185,7 +188,7 @@ class UpdateRenderingSessionParams(_LeaseParams):
     def __init__(self, max_lease_time_hours: int = UNSET, max_lease_time_minutes: int = UNSET, *,
                  MaxLeaseTimeHours: int = UNSET, MaxLeaseTimeMinutes: int = UNSET,
                  **misspelt: NoReturn) -> None:
-        self._initialise(
+        self._initialize(
             misspelt, MaxLeaseTimeHours=(max_lease_time_hours, MaxLeaseTimeHours, 0),
             MaxLeaseTimeMinutes=(max_lease_time_minutes, MaxLeaseTimeMinutes, 0))
 

@@ -18,6 +18,7 @@ from arr import (
     RemoteManager, RRRenderingSessionProperties, RRSessionException, SessionLocation,
 )
 from arr.emulator import Emulator
+from arr.unity import RRInterface
 
 SMALL = CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 1)
 PAUSE = 0.2  # seconds between two questions; the real service wants 5 to 10
@@ -43,7 +44,7 @@ async def concepts(frontend: AzureFrontend) -> AzureSession:
     if properties.Status != ARRRenderingSessionStatus.Ready:
         raise SystemExit(f"the session ended before it was ready: {properties.Message}")
 
-    RemoteManager.InitializeManager()
+    RemoteManager.InitializeManager(RRInterface.ClientInit())
     RemoteManager.ConnectionStatusChanged += on_connection_changed
     result = RemoteManager.Connect(properties.Hostname, frontend)
     print(f"connect     {result}")

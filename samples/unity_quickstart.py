@@ -27,7 +27,7 @@ from arr import (
 )
 from arr.emulator import Emulator
 from arr.testing import FakeClock
-from arr.unity import ARRServiceUnity
+from arr.unity import ARRServiceUnity, RemoteManagerUnity, RemoteUnityClientInit
 
 FRAME = 1 / 60  # seconds, of ours
 STORY = 6.0  # seconds of the story per frame
@@ -121,7 +121,7 @@ class RemoteRendering(MonoBehaviour):
         arr.OnSessionStatusChanged += self.on_session_status_changed
         arr.OnSessionEnded += self.on_session_ended
         arr.OnSessionErrorEncountered += self.on_session_error
-        RemoteManager.InitializeManager()
+        RemoteManagerUnity.InitializeManager(RemoteUnityClientInit())  # there is no camera here
         RemoteManager.ConnectionStatusChanged += self.on_connection_changed
 
     def on_enable(self) -> None:
@@ -137,7 +137,7 @@ class RemoteRendering(MonoBehaviour):
         RemoteManager.Disconnect()
         RemoteManager.Update()
         RemoteManager.ConnectionStatusChanged -= self.on_connection_changed
-        RemoteManager.ShutdownManager()
+        RemoteManagerUnity.ShutdownManager()
         self.arr.OnSessionEnded -= self.on_session_ended
         self.arr.Destroy()  # stops a session that still runs
 

@@ -88,7 +88,7 @@ class Subscription(Entry):
 
 
 def refuse_unrun(left: object) -> None:
-    """Close a body that a plain handler has returned, which nobody would run; TypeError then."""
+    """Raise TypeError for a coroutine or generator that a plain handler has returned."""
     if isinstance(left, Coroutine):
         left.close()
         raise TypeError("it returned a coroutine, which nobody awaits: subscribe the async def "
