@@ -133,6 +133,16 @@ def test_the_members_of_the_unity_table_exist() -> None:
         assert hasattr(ARRServiceUnity, name) or name == "OnDestroy", name
 
 
+def test_the_links_within_the_page_lead_to_headings() -> None:
+    slugs: List[str] = []
+    for heading in re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL),
+                              re.MULTILINE):
+        slug = re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-")
+        slugs.append(slug if slug not in slugs else f"{slug}-1")  # as GitHub makes them
+    links = set(re.findall(r"\]\(#([^)]+)\)", TEXT))
+    assert len(links) > 8 and links <= set(slugs), links - set(slugs)
+
+
 def test_the_samples_that_it_names_exist() -> None:
     for name in set(re.findall(r"`(\w+\.(?:py|md))`", TEXT)):
         assert (ROOT / "samples" / name).is_file() or (ROOT / name).is_file(), name
