@@ -33,9 +33,13 @@ def cores() -> int:
 # -- counts ----------------------------------------------------------------------------------------
 
 def modules_of_import() -> Tuple[int, List[str]]:
-    """Return the number of modules after ``import arr``, and the heavy ones among them."""
-    code = ("import sys, arr; print(len(sys.modules), *sorted({'requests', 'urllib3', 'ssl', "
-            "'asyncio'} & set(sys.modules)))")
+    """Return how many modules ``import arr`` brings, and the heavy ones among them.
+
+    Those that were there before differ: by Python, and by how the package is installed.
+    """
+    code = ("import sys; before = set(sys.modules); import arr; new = set(sys.modules) - before; "
+            "print(len(new), *sorted({'requests', 'urllib3', 'ssl', 'asyncio', 'inspect', 'email', "
+            "'http'} & new))")
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                            check=True, timeout=60).stdout.split()
     return int(found[0]), found[1:]
@@ -132,7 +136,7 @@ def exact(quick: bool) -> Rows:
         ("token requests, 64 first calls", sts_requests(86400, 64)),
         ("token requests, 100 calls, token of 240 s", sts_requests(240, 100)),
         ("token requests, 64 calls, expired token", sts_requests(-10, 64)),
-        ("modules after import arr", modules),
+        ("modules that import arr brings", modules),
         ("heavy modules among them", " ".join(heavy) or "none"),
         ("bytes per pending call with a handler", round(bytes_per_pending())),
         ("timer threads, 1,000 pending waits", timers),

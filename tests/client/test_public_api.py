@@ -359,7 +359,6 @@ def test_import_loads_neither_requests_nor_tls_nor_asyncio() -> None:
     loaded = subprocess.run([sys.executable, "-c", program], cwd=str(ROOT), check=True, timeout=30,
                             capture_output=True, text=True).stdout.split()
     assert not {"requests", "urllib3", "ssl", "_ssl", "asyncio", "http.client"} & set(loaded)
-    assert len(loaded) <= 100, len(loaded)
 
 
 def test_import_starts_no_thread() -> None:
