@@ -95,10 +95,14 @@ class AzureFrontend:
     ) -> Wait[ARRIngestionSessionStatus]:
         """Poll the status of an ingestion, every ``interval`` seconds, until it has ended.
 
-        Completes on a worker thread. Value: Success, Failure or Aborted: look at it.
+        Completes on a worker thread. Value: Success, Failure or Aborted: look at it; or Unknown,
+        for a word of the service that is none of these, which ``context.error_message`` quotes.
         ``progress_changed`` is raised after each poll. Fails with Timeout after ``deadline``
         seconds, Cancelled when the frontend is disposed, or the result of the third failed poll
         in a row; being throttled only makes it slower.
+
+        The real service counts requests, so it is asked every 10 s; against the emulator a shorter
+        ``interval`` does no harm.
         """
         route = routes.GET_INGESTION_STATUS
         if not isinstance(asset_id, str):
@@ -225,8 +229,7 @@ class AzureFrontend:
 
 
 def _has_ended(status: ARRIngestionSessionStatus) -> bool:
-    return status in (ARRIngestionSessionStatus.Success, ARRIngestionSessionStatus.Failure,
-                      ARRIngestionSessionStatus.Aborted)
+    return status not in (ARRIngestionSessionStatus.Created, ARRIngestionSessionStatus.Running)
 
 
 def _must_be(params: object, kind: type, call: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any, Callable, Dict, Type, TypeVar, cast
+from typing import Any, Callable, Dict
 
 from ._fields import Alias, FrozenFields
 from ._params import (  # noqa: F401 - pickles of 0.1.0 look for the parameter classes here
@@ -16,9 +16,6 @@ from ._results import (
     ARRIngestionSessionStatus, ARRRenderingSessionStatus, ARRRenderingSessionVmSize, ARRResult,
     CallFailed,
 )
-
-V = TypeVar("V")
-E = TypeVar("E", ARRIngestionSessionStatus, ARRRenderingSessionStatus)
 
 
 # Anything but the documented shape is a ProtocolError.
@@ -78,17 +75,28 @@ def _timespan(json: Json, name: str) -> timedelta:
                      microseconds=int((fraction or "").ljust(7, "0")[:6]))
 
 
-def _member(enum: Type[E], text: str) -> E:
-    """Return the member of that name in any case, else Unknown: newer words must not break us."""
-    return cast(E, _MEMBERS[enum].get(text.lower(), enum(0)))
-
-
-_MEMBERS: Dict[Any, Dict[str, Any]] = {
-    enum: {member.name.lower(): member for member in enum}
-    for enum in (ARRIngestionSessionStatus, ARRRenderingSessionStatus)
+# The words of a status, in lower case, of every era of the service. Any other word is Unknown: it
+# fails no call, but it ends a wait.
+_INGESTION_WORDS = {
+    "created": ARRIngestionSessionStatus.Created,
+    "notstarted": ARRIngestionSessionStatus.Created,
+    "running": ARRIngestionSessionStatus.Running,
+    "success": ARRIngestionSessionStatus.Success,
+    "succeeded": ARRIngestionSessionStatus.Success,
+    "failure": ARRIngestionSessionStatus.Failure,
+    "failed": ARRIngestionSessionStatus.Failure,
+    "aborted": ARRIngestionSessionStatus.Aborted,
+    "cancelled": ARRIngestionSessionStatus.Aborted,
+    "canceled": ARRIngestionSessionStatus.Aborted,
 }
-# The documented client has no "stopping"; from the caller's side the session is gone.
-_MEMBERS[ARRRenderingSessionStatus]["stopping"] = ARRRenderingSessionStatus.Stopped
+_SESSION_WORDS = {
+    "starting": ARRRenderingSessionStatus.Starting,
+    "ready": ARRRenderingSessionStatus.Ready,
+    "stopping": ARRRenderingSessionStatus.Stopped,  # no member of its own: the session is gone
+    "stopped": ARRRenderingSessionStatus.Stopped,
+    "expired": ARRRenderingSessionStatus.Expired,
+    "error": ARRRenderingSessionStatus.Error,
+}
 _SIZES = {size.value: size for size in ARRRenderingSessionVmSize}
 
 
@@ -138,7 +146,8 @@ class RRRenderingSessionProperties(FrozenFields):
         size = _text(json, "sessionSize")
         return cls(
             id=_id(json, "sessionId"),
-            status=_member(ARRRenderingSessionStatus, _text(json, "sessionStatus")),
+            status=_SESSION_WORDS.get(_text(json, "sessionStatus").lower(),
+                                      ARRRenderingSessionStatus.Unknown),
             size=_SIZES.get(size.lower(), ARRRenderingSessionVmSize.None_),
             size_string=size,
             hostname=_text(json, "sessionHostname"),
@@ -161,7 +170,7 @@ def ingestion_status_from_wire(reply: object) -> ARRIngestionSessionStatus:
     json = _object("the reply", reply)
     if "status" not in json or json["status"] is None:
         raise malformed("status is missing")
-    return _member(ARRIngestionSessionStatus, _text(json, "status"))
+    return _INGESTION_WORDS.get(_text(json, "status").lower(), ARRIngestionSessionStatus.Unknown)
 
 
 def id_from_wire(name: str) -> Callable[[object], str]:

@@ -12,7 +12,7 @@ from typing import Any, Callable, Generic, Optional, Protocol, TypeVar, cast
 from . import _routes as routes
 from ._calls import Callback, Owner, add_callback, refuse, start_call
 from ._core import Core
-from ._http.replies import failure_context
+from ._http.replies import clean, failure_context, scrub
 from ._results import ARRResult, CallFailed, RRSessionGeneralContext
 from ._routes import Route
 from ._runtime.events import Entry, Event, EventField
@@ -94,7 +94,7 @@ class Poller(Generic[T]):
     """
 
     __slots__ = ("wait", "owner", "_core", "_route", "_target", "_done", "_interval", "_begin",
-                 "_end", "_failures", "_pauses", "_last", "_next", "_deadline")
+                 "_end", "_failures", "_pauses", "_last", "_word", "_next", "_deadline")
 
     def __init__(self, core: Core, owner: Waiting, route: Route, target: str,
                  done: Callable[[T], bool], interval: float, seconds: Optional[float]) -> None:
@@ -110,6 +110,7 @@ class Poller(Generic[T]):
         self._failures = 0
         self._pauses = 0
         self._last = ""  # what went wrong with the latest poll
+        self._word = ""  # the status of its reply, as it stands there
         self._next: Optional[Timer] = None
         self._deadline: Optional[Timer] = None
 
@@ -138,7 +139,7 @@ class Poller(Generic[T]):
             self.wait._latest = value = operation.result
             self._report()
             if self._done(value):
-                self._finish(context, value)
+                self._finish(self._explained(context, value), value)
                 return
         elif context.result == ARRResult.TooManyRequests:
             # Not a failure, but an answer to polls that come too often, perhaps somebody else's.
@@ -169,9 +170,29 @@ class Poller(Generic[T]):
 
     def _poll(self, submit: Optional[Callable[[Job], object]] = None) -> None:
         if not self.wait.is_completed:
-            operation = start_call(self._core, self._route, self.owner, lambda: self._target, None,
+            route = self._route._replace(decode=self._read)
+            operation = start_call(self._core, route, self.owner, lambda: self._target, None,
                                    None, submit=submit)
             operation._enqueue(_Polled(self))
+
+    def _read(self, reply: Any) -> object:
+        decode = self._route.decode
+        assert decode is not None
+        value = decode(reply)
+        self._word = reply.get(self._route.status_field) or ""
+        return value
+
+    def _explained(self, context: RRSessionGeneralContext, value: T) -> RRSessionGeneralContext:
+        """Quote the word that ended the wait, if nobody knows what it means."""
+        if getattr(value, "status", value) != 0:  # Unknown, of a session or an ingestion
+            return context
+        word = clean(scrub(self._word, self._core.tokens.secrets()))
+        return RRSessionGeneralContext(
+            context.result, context.http_response_code,
+            f'{_NAMES[self._route.name]}: {context.result}: the service gives the status as '
+            f'"{word}", a word that this client does not know',
+            context.request_correlation_vector, context.response_correlation_vector,
+            context.retry_after)
 
     def _set_timer(self, seconds: float) -> None:
         clock = self._core.clock

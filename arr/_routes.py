@@ -47,6 +47,7 @@ class Route(NamedTuple):
     decode: Optional[Callable[[object], object]]  # None: no body, and the value is Success
     not_found: ARRResult
     cpp_arguments: CppArguments
+    status_field: str = ""  # where the reply has the word that a wait looks at
 
     @property
     def retryable(self) -> bool:
@@ -66,7 +67,7 @@ START_ASSET_INGESTION = Route(
 
 GET_INGESTION_STATUS = Route(
     "GetIngestionStatusAsync", "GET", "/models/{}/status",
-    ingestion_status_from_wire, ARRResult.InvalidId, _context_and_value)
+    ingestion_status_from_wire, ARRResult.InvalidId, _context_and_value, "status")
 
 CREATE_RENDERING_SESSION = Route(
     "CreateRenderingSessionAsync", "POST", "/sessions/create",
@@ -78,7 +79,8 @@ GET_CURRENT_RENDERING_SESSIONS = Route(
 
 GET_RENDERING_SESSION_PROPERTIES = Route(
     "GetRenderingSessionPropertiesAsync", "GET", "/sessions/{}/properties",
-    RRRenderingSessionProperties.from_wire, ARRResult.SessionNotFound, _context_and_value)
+    RRRenderingSessionProperties.from_wire, ARRResult.SessionNotFound, _context_and_value,
+    "sessionStatus")
 
 UPDATE_RENDERING_SESSION = Route(
     "UpdateRenderingSessionAsync", "PATCH", "/sessions/{}",

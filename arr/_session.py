@@ -103,10 +103,14 @@ class AzureSession:
         """Poll the session's properties, every ``interval`` seconds, until it has left Starting.
 
         Completes on a worker thread. Value: the last properties, whose status is Ready, or Error,
-        Expired or Stopped: look at it. ``progress_changed`` is raised after each poll. Fails with
-        Timeout after ``deadline`` seconds, Cancelled when the object is disposed, or the result
-        of the third failed poll in a row; being throttled only makes it slower. Polls never make
-        another call AlreadyExists.
+        Expired or Stopped: look at it; or Unknown, for a word of the service that is none of
+        these, which ``context.error_message`` quotes. ``progress_changed`` is raised after each
+        poll. Fails with Timeout after ``deadline`` seconds, Cancelled when the object is disposed,
+        or the result of the third failed poll in a row; being throttled only makes it slower.
+        Polls never make another call AlreadyExists.
+
+        The real service counts requests, so it is asked every 10 s; against the emulator a shorter
+        ``interval`` does no harm.
         """
         core = self._core
         route = routes.GET_RENDERING_SESSION_PROPERTIES
@@ -183,7 +187,7 @@ class AzureSession:
                           None, None)
 
     def _adopt(self, core: Core, route: Route, value: Any, sent: int) -> Tuple[Any, Optional[Job]]:
-        if route is routes.GET_RENDERING_SESSION_PROPERTIES:
+        if route.name == routes.GET_RENDERING_SESSION_PROPERTIES.name:  # or the route of a poll
             return value, lambda: self._remember(sent, value)
         return value, None
 
@@ -212,5 +216,4 @@ class AzureSession:
 
 
 def _has_started(properties: RRRenderingSessionProperties) -> bool:
-    return properties.status not in (ARRRenderingSessionStatus.Starting,
-                                     ARRRenderingSessionStatus.Unknown)
+    return properties.status != ARRRenderingSessionStatus.Starting

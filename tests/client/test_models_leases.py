@@ -218,7 +218,10 @@ def test_session_states_are_read_in_any_case(word: Any, status: str) -> None:
 
 @pytest.mark.parametrize("word, status", [
     ("running", "Running"), ("Success", "Success"), ("FAILURE", "Failure"),
-    ("created", "Created"), ("aborted", "Aborted"), ("Done", "Unknown")])
+    ("created", "Created"), ("aborted", "Aborted"), ("Done", "Unknown"), ("", "Unknown"),
+    ("NotStarted", "Created"), ("Succeeded", "Success"), ("Failed", "Failure"),
+    ("Cancelled", "Aborted"), ("canceled", "Aborted"), ("Unknown", "Unknown"),
+    ("Starting", "Unknown")])
 def test_ingestion_states_are_read_in_any_case(word: str, status: str) -> None:
     assert ingestion_status_from_wire({"status": word}) is ARRIngestionSessionStatus[status]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from typing import Any, Iterator, List
@@ -87,6 +88,79 @@ def test_a_failed_ingestion_runs_to_completion() -> None:
         wait = stage.frontend.wait_for_ingestion_async(asset_id)
         assert wait.get(LIMIT) == ARRIngestionSessionStatus.Failure
         assert wait.is_ran_to_completion
+
+
+def say(stage: Stage, path: str, status: str) -> None:
+    """Have the service give another word for the status."""
+    shown: Any = {"status": status}
+    if path == "properties":
+        shown = {"sessionId": "7c0a4f7e", "sessionStatus": status}
+    stage.emulator.add_fault("GET", path, body=json.dumps(shown))
+
+
+@pytest.mark.parametrize("word, value", [
+    ("Success", "Success"), ("SUCCEEDED", "Success"), ("Failure", "Failure"), ("Failed", "Failure"),
+    ("Aborted", "Aborted"), ("Cancelled", "Aborted"), ("canceled", "Aborted")])
+def test_a_final_word_of_any_era_ends_the_wait_for_an_ingestion(
+        stage: Stage, word: str, value: str) -> None:
+    say(stage, "models/*/status", word)
+    wait = stage.frontend.wait_for_ingestion_async("an-id")
+    assert str(wait.get(LIMIT)) == value
+    assert wait.context.error_message == ""
+
+
+@pytest.mark.parametrize("word", ["Created", "Running", "NotStarted"])
+def test_a_word_of_any_era_that_means_going_on_does_not_end_it(stage: Stage, word: str) -> None:
+    say(stage, "models/*/status", word)
+    wait = stage.frontend.wait_for_ingestion_async("an-id")
+    for _ in range(3):
+        stage.clock.next_poll()
+    pause = stage.clock.pauses.get(timeout=LIMIT)  # the fourth poll has been answered
+    assert not wait.is_completed
+    stage.emulator.clear_faults()
+    say(stage, "models/*/status", "Succeeded")
+    stage.clock.advance(pause)
+    assert str(wait.get(LIMIT)) == "Success"
+
+
+UNKNOWN = ["Deallocating", "Cancelled\x07", "Unknown", "", "x" * 5000]
+
+
+@pytest.mark.parametrize("word", UNKNOWN, ids=lambda word: str(word)[:12])
+def test_any_other_word_ends_the_wait_for_an_ingestion_and_is_quoted(
+        stage: Stage, word: str) -> None:
+    say(stage, "models/*/status", word)
+    wait = stage.frontend.wait_for_ingestion_async("an-id")
+    assert wait.get(LIMIT) == wait.latest == ARRIngestionSessionStatus.Unknown
+    check_quoted(wait, "WaitForIngestionAsync: Success: ", word)
+
+
+@pytest.mark.parametrize("word", UNKNOWN + ["Running", "Succeeded"], ids=lambda word: word[:12])
+def test_any_other_word_ends_the_wait_for_a_session_and_is_quoted(stage: Stage, word: str) -> None:
+    say(stage, "properties", word)
+    session = stage.session()
+    wait = session.wait_until_ready_async()
+    assert wait.get(LIMIT).status == ARRRenderingSessionStatus.Unknown
+    assert session.properties is wait.result  # the polls of a wait fill the cache as ever
+    check_quoted(wait, "WaitUntilReadyAsync: Success: ", word)
+    # A single call says it too, but has nothing to explain.
+    assert session.get_rendering_session_properties_async().get(LIMIT) == wait.result
+
+
+def check_quoted(wait: Wait[Any], begin: str, word: str) -> None:
+    assert wait.is_ran_to_completion and wait.context.http_response_code == 200
+    text = wait.context.error_message
+    assert text.startswith(begin) and text.isprintable() and len(text) < 400
+    assert f'"{word[:200].rstrip(chr(7))}"' in text
+    assert wait.context.response_correlation_vector
+
+
+def test_a_word_that_holds_the_key_is_quoted_without_it(stage: Stage) -> None:
+    key = stage.account().account_key
+    say(stage, "properties", f"Refused for {key}")
+    wait = stage.session().wait_until_ready_async()
+    assert wait.wait(LIMIT)
+    assert '"Refused for ***"' in wait.context.error_message
 
 
 @pytest.mark.parametrize("end", ["Error", "Stopped", "Expired"])
