@@ -105,6 +105,7 @@ class FakeClock:
 
     def __init__(self, time: float = 1_577_836_800.0) -> None:
         self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._monotonic = 0.0
         self._offset = time  # of the time of day from the monotonic time
         self._timers = TimerHeap()
@@ -120,12 +121,32 @@ class FakeClock:
     def call_at(self, when: float, action: Job) -> Timer:
         """Run an action when ``advance`` reaches a monotonic time."""
         timer = Timer(when, action)
-        with self._lock:
+        with self._changed:
             self._timers.add(timer)
+            self._changed.notify_all()
         return timer
 
+    def wait_timers(self, n: int, timeout: float = 5.0) -> bool:
+        """Wait, in real time, until ``n`` timers are set; False after ``timeout`` seconds.
+
+        With the package's own workers a wait sets its next timer when a poll has been answered, on
+        one of them: so wait for that before ``advance``. A wait that polls has one timer for its
+        pause, and one for its deadline if it has one; a call that is tried again has one. The time
+        limits of single calls do not count.
+
+        >>> clock = FakeClock()
+        >>> timer = clock.call_at(5, print)
+        >>> clock.wait_timers(1), clock.wait_timers(2, timeout=0.01)
+        (True, False)
+        """
+        with self._changed:
+            return self._changed.wait_for(lambda: self._timers.awaited() >= n, timeout)
+
     def advance(self, seconds: float) -> None:
-        """Move the time on, firing on this thread what is due, in order."""
+        """Move the time on, firing on this thread what is due, in order.
+
+        With a ManualExecutor, the jobs of all that is due are in its queue on return.
+        """
         if seconds < 0:
             raise ValueError("time does not go back; see set_time for a change of the time of day")
         with self._lock:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import doctest
 import threading
-from typing import Any, List
+from typing import Any, Iterator, List
 
 import pytest
 
 import arr.testing
+from arr import ARRRenderingSessionStatus, AzureFrontend
+from arr.emulator import Emulator
 from arr.testing import FakeClock, ManualExecutor
 
+from .support.stage import SMALL, account_of
 from .support.threads import LIMIT, on_thread, together
 
 
@@ -165,9 +168,104 @@ def test_time_of_day_can_jump_while_monotonic_time_does_not() -> None:
     assert (clock.time(), clock.monotonic()) == (51.0, 6.0)
 
 
+def test_wait_timers_counts_those_that_are_set_and_neither_fired_nor_cancelled() -> None:
+    clock = FakeClock()
+    assert clock.wait_timers(0, timeout=0) and not clock.wait_timers(1, timeout=0.01)
+    first = clock.call_at(1, lambda: None)
+    clock.call_at(2, lambda: None)
+    assert clock.wait_timers(2, timeout=0) and not clock.wait_timers(3, timeout=0.01)
+    clock.call_at(3, lambda: None)
+    first.cancel()
+    assert not clock.wait_timers(3, timeout=0.01)
+    clock.advance(2)
+    assert clock.wait_timers(1, timeout=0) and not clock.wait_timers(2, timeout=0.01)
+
+
+def test_wait_timers_returns_as_soon_as_another_thread_has_set_the_last() -> None:
+    clock = FakeClock()
+
+    def work(index: int) -> None:
+        if index == 0:
+            assert clock.wait_timers(3, timeout=LIMIT)
+        else:
+            clock.call_at(index, lambda: None)
+
+    together(4, work)
+
+
 def test_clock_may_be_used_from_any_thread() -> None:
     clock = FakeClock()
     seen: List[int] = []
     on_thread(lambda: clock.call_at(1, lambda: seen.append(1)))
     together(3, lambda _: clock.advance(1))
     assert seen == [1] and clock.monotonic() == 3
+
+
+# -- both together ---------------------------------------------------------------------------------
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def emulator(clock: FakeClock) -> Iterator[Emulator]:
+    with Emulator(clock=clock, startup_seconds=30) as emulator:
+        yield emulator
+
+
+def test_what_is_due_is_in_the_executor_when_advance_returns(
+        clock: FakeClock, emulator: Emulator) -> None:
+    executor = ManualExecutor()
+    with AzureFrontend(account_of(emulator), executor=executor, clock=clock) as frontend:
+        creation = frontend.create_rendering_session_async(SMALL)
+        assert executor.run_all() == 1
+        wait = creation.result.wait_until_ready_async()
+        slow = creation.result.wait_until_ready_async(interval=1000, deadline=20)
+        ended: List[Any] = []
+        slow.completed += ended.append
+        assert executor.run_all() == 2  # the first poll of each
+        for _ in range(10):
+            clock.advance(0.9)
+            assert executor.pending == 0
+        clock.advance(3)  # 12 s: the second poll of the first
+        assert executor.pending == 1 and executor.run_all() == 1
+        clock.advance(8)  # 20 s: the deadline of the second
+        assert executor.pending == 1 and slow.is_completed and not ended
+        assert executor.run_all() == 1 and ended == [slow]
+        clock.advance(3)
+        assert executor.run_all() == 1 and not wait.is_completed
+        clock.advance(12)
+        assert executor.run_all() == 1 and wait.is_ran_to_completion
+
+
+def test_a_call_that_is_tried_again_is_in_the_executor_when_advance_returns(
+        clock: FakeClock, emulator: Emulator) -> None:
+    executor = ManualExecutor()
+    emulator.add_fault("GET", "sessions", status=503, times=2)
+    with AzureFrontend(account_of(emulator), executor=executor, clock=clock) as frontend:
+        listing = frontend.get_current_rendering_sessions_async()
+        for pause in (0.1, 0.3):
+            assert executor.run_all() == 1 and not listing.is_completed
+            clock.advance(pause)
+            assert executor.pending == 1
+        assert executor.run_all() == 1 and listing.result == []
+
+
+def test_wait_timers_tells_when_a_wait_pauses_on_the_packages_own_workers(
+        clock: FakeClock, emulator: Emulator) -> None:
+    with AzureFrontend(account_of(emulator), clock=clock) as frontend:
+        session = frontend.create_rendering_session_async(SMALL).get(LIMIT)
+        # The deadline of a call is no timer that a test waits for, though the clock has it.
+        assert not clock.wait_timers(1, timeout=0.01)
+        wait = session.wait_until_ready_async()
+        for seconds in (11, 11, 11):
+            assert clock.wait_timers(1, timeout=LIMIT) and not wait.is_completed
+            clock.advance(seconds)
+        assert wait.get(LIMIT).status == ARRRenderingSessionStatus.Ready
+        assert not clock.wait_timers(1, timeout=0.01)
+        emulator.add_fault("GET", "sessions", status=503, times=1)
+        listing = frontend.get_current_rendering_sessions_async()
+        assert clock.wait_timers(1, timeout=LIMIT)
+        clock.advance(0.1)
+        assert listing.get(LIMIT) is not None

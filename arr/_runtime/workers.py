@@ -53,6 +53,11 @@ class Timer:
         self.cancelled = False
         self._action: Optional[Job] = action
 
+    @property
+    def awaited(self) -> bool:
+        """True while a test may wait for it: not fired, not cancelled, no call's own deadline."""
+        return not getattr(self._action, "housekeeping", self._action is None)
+
     def cancel(self) -> None:
         self.cancelled = True
         self._action = None
@@ -89,6 +94,10 @@ class TimerHeap:
 
     def add(self, timer: Timer) -> None:
         heapq.heappush(self._heap, (timer.when, next(self._count), timer))
+
+    def awaited(self) -> int:
+        """Return how many timers a test may wait for."""
+        return sum(timer.awaited for _, _, timer in self._heap.copy())
 
     def next_due(self) -> Optional[float]:
         return self._heap[0][0] if self._heap else None
