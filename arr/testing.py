@@ -1,7 +1,7 @@
 """Tools to test the threading behaviour of one's own handlers: no sleeping, no racing.
 
 ``ManualExecutor`` runs calls and handlers when the test says so, on the test's own thread.
-``FakeClock`` stands still until the test moves it.
+``FakeClock`` stands still until the test moves it. ``handler_errors`` catches what handlers raise.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import queue
 import threading
 from concurrent.futures import Executor, Future
-from typing import Any, Callable, Tuple, TypeVar
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Tuple, TypeVar
 
+from ._runtime.failures import watch
 from ._runtime.workers import Job, Timer, TimerHeap
 
-__all__ = ["FakeClock", "ManualExecutor"]
+__all__ = ["FakeClock", "ManualExecutor", "handler_errors"]
 
 R = TypeVar("R")
 
@@ -163,3 +165,40 @@ class FakeClock:
         """Set the time of day, as a user or a network time service does; monotonic time stays."""
         with self._lock:
             self._offset = time - self._monotonic
+
+
+class _Caught:
+    """The block of a ``handler_errors``."""
+
+    def __init__(self) -> None:
+        self.errors: list[tuple[Any, BaseException]] = []
+
+    def take(self, handler: object, error: BaseException, test: object) -> bool:
+        if test is not None and test is not watch.test:
+            return False  # left over from an earlier test, which the plugin will name
+        self.errors.append((handler, error))
+        return True
+
+
+@contextmanager
+def handler_errors() -> Iterator[list[tuple[Any, BaseException]]]:
+    """Catch the exceptions of handlers, as (handler, exception) pairs in the order they came.
+
+    They are logged as ever, on any frontend and any thread, but fail no test. ``wait()`` before
+    the block ends: it returns when the handlers have run. Handlers bound to a Dispatcher fail
+    inside ``pump()``.
+
+    >>> from arr import Dispatcher
+    >>> dispatcher = Dispatcher()
+    >>> dispatcher.post(lambda: 1 // 0)
+    >>> with handler_errors() as errors:
+    ...     called = dispatcher.pump()
+    >>> [type(error).__name__ for handler, error in errors]
+    ['ZeroDivisionError']
+    """
+    caught = _Caught()
+    watch.add(caught)
+    try:
+        yield caught.errors
+    finally:
+        watch.remove(caught)

@@ -13,6 +13,12 @@ from arr._runtime import operation as _async
 from .support.threads import Service, until
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the package's own plugin watch the package's own tests, from a checkout too."""
+    if not config.pluginmanager.hasplugin("arr"):  # the name of its entry point
+        config.pluginmanager.import_plugin("arr.pytest_plugin")
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     """Fail a test after which a thread holds the process up, or an operation is half done."""

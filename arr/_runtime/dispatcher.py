@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import Any, Callable, Deque, Tuple, TypeVar, cast
 
-from .events import AsyncSubscription, is_async, logger, refuse_unrun
+from .events import AsyncSubscription, is_async, logger, refuse_unrun, report
 
 H = TypeVar("H", bound=Callable[..., object])
 
@@ -99,8 +99,8 @@ class Dispatcher:
             called += 1
             try:
                 refuse_unrun(post.function(*post.args))
-            except Exception:  # not SystemExit, not Ctrl-C: this is the application's own thread
-                logger.exception("arr: %r failed in a dispatcher", post.function)
+            except Exception as error:  # not SystemExit, not Ctrl-C: the application's own thread
+                report("arr: %r failed in a dispatcher", post.function, error)
         return called
 
     def close(self) -> None:

@@ -51,13 +51,33 @@ def _failed(call: object, error: BaseException) -> None:
     if (isinstance(error, KeyboardInterrupt)
             and threading.current_thread() is threading.main_thread()):
         raise error
+    report("arr: the handler %r failed; the other handlers go on", call, error)
+
+
+def report(text: str, call: object, error: BaseException) -> None:
+    """Log the failure of a piece of user code, and tell the test that runs; while handling it."""
     try:
-        logger.exception("arr: the handler %r failed; the other handlers go on", call)
+        logger.exception(text, call)
     except BaseException:  # a logging handler, or the handler's own repr, is user code too
         try:
             logger.error("arr: a handler failed, and so did the report of it")
         except BaseException:
             pass  # nobody left to tell; the worker and the next handler must live all the same
+    for watch in watches.copy():
+        watch.failed(call, error)
+
+
+class Watch(Protocol):
+    """What tests put in ``watches``, see ``failures.py``."""
+
+    def mark(self, entry: Subscription) -> Subscription:
+        """Return the entry in its place that knows its test."""
+
+    def failed(self, handler: object, error: BaseException) -> None:
+        """Hear of a failure, on any thread."""
+
+
+watches: List[Watch] = []
 
 
 class Entry:
@@ -187,7 +207,10 @@ def subscription(handler: Callable[..., object]) -> Subscription:
     """Return the entry for a handler; TypeError for what cannot be one."""
     if not callable(handler):
         raise TypeError(f"an event takes a callable, not {type(handler).__name__}")
-    return AsyncSubscription(handler) if is_async(handler) else Subscription(handler)
+    entry = AsyncSubscription(handler) if is_async(handler) else Subscription(handler)
+    for watch in watches.copy():
+        entry = watch.mark(entry)
+    return entry
 
 
 # -- lists of entries ------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from typing import (
 from .._results import ARRResult, RRException, RRSessionException, RRSessionGeneralContext
 from .events import (
     CO_COROUTINE, Await, Entry, EventBase, Subscription, Waiter, discard, must_be, subscription,
-    unsubscribe,
+    unsubscribe, watches,
 )
 from .workers import Runner, workers
 
@@ -304,7 +304,7 @@ class CompletedEvent(EventBase[Callable[[IAsync[T]], object]]):
 
     def __iadd__(self, handler: Callable[[IAsync[T]], object]) -> CompletedEvent[T]:
         try:  # as in the base, but quicker for functions and methods that are not async
-            special = handler.__code__.co_flags & CO_COROUTINE
+            special = watches or handler.__code__.co_flags & CO_COROUTINE
         except (AttributeError, TypeError):
             special = True
         self._operation._enqueue(subscription(handler) if special else Subscription(handler))

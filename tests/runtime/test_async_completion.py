@@ -284,6 +284,7 @@ def test_subscribers_racing_with_completion_are_each_served_once_in_their_order(
 # -- failing handlers, removal, the event as an attribute ------------------------------------------
 
 
+@pytest.mark.arr_handler_errors_allowed
 @pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
 def test_failing_handler_costs_neither_the_next_handler_nor_the_worker(
         error: type[BaseException], caplog: pytest.LogCaptureFixture) -> None:

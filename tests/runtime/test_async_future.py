@@ -124,6 +124,7 @@ def test_future_times_out_with_the_builtin_error() -> None:
     complete(operation)
 
 
+@pytest.mark.arr_handler_errors_allowed
 def test_done_callback_that_exits_costs_no_other_callback(
         caplog: pytest.LogCaptureFixture) -> None:
     operation = pending()

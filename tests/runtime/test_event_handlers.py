@@ -122,6 +122,7 @@ def test_event_is_a_decorator_that_returns_the_function() -> None:
     assert seen == [7, 8]
 
 
+@pytest.mark.arr_handler_errors_allowed
 @pytest.mark.parametrize("error", [ValueError, SystemExit, GeneratorExit, KeyboardInterrupt])
 def test_failing_handler_is_logged_with_traceback_and_the_next_one_runs(
         error: type[BaseException], caplog: pytest.LogCaptureFixture) -> None:
@@ -165,6 +166,7 @@ class _Refusing(logging.Handler):
             raise SystemExit("the log is full")
 
 
+@pytest.mark.arr_handler_errors_allowed
 @pytest.mark.parametrize("times", [1, 2])
 def test_failing_log_handler_costs_neither_worker_nor_next_handler(
         times: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,6 +177,7 @@ def test_failing_log_handler_costs_neither_worker_nor_next_handler(
     assert refusing.times == 0
 
 
+@pytest.mark.arr_handler_errors_allowed
 def test_handler_whose_repr_fails_costs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     class Handler:
         def __call__(self) -> None:

@@ -322,6 +322,7 @@ def by_wake(function: Any) -> None:
     Dispatcher(function).post(print)
 
 
+@pytest.mark.arr_handler_errors_allowed
 @pytest.mark.parametrize("kind, words", [
     (handler, "which nobody awaits"), (generator, "a handler holds no yield"),
     (async_generator, "a handler holds no yield")])
@@ -385,6 +386,7 @@ def test_its_own_operation_can_be_awaited_in_it() -> None:
     in_loop(main)
 
 
+@pytest.mark.arr_handler_errors_allowed
 def test_its_failure_is_logged_like_any_other(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         seen, operation = Seen(), pending()

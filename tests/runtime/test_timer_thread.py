@@ -222,6 +222,7 @@ def test_ctrl_c_between_the_timer_and_the_wake_loses_no_timer(
     assert recorder.next()[1].startswith("arr-worker")
 
 
+@pytest.mark.arr_handler_errors_allowed
 def test_timers_fire_in_order_on_a_worker_unless_cancelled(pool: Workers) -> None:
     recorder = Recorder()
     pool.call_at(0.002, lambda: recorder(2))

@@ -127,6 +127,7 @@ def test_job_that_nobody_was_woken_for_is_found_when_idling_ends(
     recorder.next()
 
 
+@pytest.mark.arr_handler_errors_allowed
 @pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
 def test_job_that_raises_costs_no_worker(error: type[BaseException], pool: Workers,
                                          caplog: pytest.LogCaptureFixture) -> None:
