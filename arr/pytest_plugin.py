@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .emulator import Emulator
     from .testing import FakeClock
 
+__all__ = ["arr_clock", "arr_emulator", "arr_frontend"]
+
 _MARKERS = (
     "arr_handler_errors_allowed: handlers may fail during this test, and after it.",
     "arr_emulator(**options): how arr_emulator is made, such as startup_seconds=5, "
@@ -166,9 +168,6 @@ def _text(handler: object, error: BaseException) -> str:
 _ON_REAL_TIME = pytest.StashKey[bool]()
 
 
-__all__ = ["arr_clock", "arr_emulator", "arr_frontend"]
-
-
 @pytest.fixture
 def arr_clock(request: pytest.FixtureRequest) -> FakeClock:
     """A clock that stands still until ``arr_clock.advance(seconds)``.
@@ -215,6 +214,10 @@ def arr_emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
     options = {"startup_seconds": 0, "ingestion_seconds": 0, **_options(request)}
     with Emulator(**{"clock": _clock_of(request), **options}) as emulator:
         yield emulator
+    idle = ", ".join(map(repr, emulator.never_struck()))
+    if idle:
+        warnings.warn(pytest.PytestWarning(
+            f"arr_emulator: no request met {idle}; so the test proves less than it seems to"))
 
 
 @pytest.fixture

@@ -580,6 +580,35 @@ def test_mine({fixture}, request):
     assert "arr_clock was asked for when arr_emulator ran on real time already" in text
 
 
+# -- faults and holds ------------------------------------------------------------------------------
+
+def test_a_hold_or_fault_that_no_request_met_is_a_warning(run: Runner) -> None:
+    text = run('''
+def test_idle(arr_emulator):
+    with arr_emulator.hold("GET", "properties"):
+        pass
+    arr_emulator.add_fault("DELETE", status=500).remove()
+
+def test_struck(arr_emulator, arr_frontend):
+    arr_emulator.add_fault("GET", "sessions", status=500, times=1)
+    with arr_emulator.hold("GET", "token") as held:
+        operation = arr_frontend.get_current_rendering_sessions_async()
+        assert held.wait_arrived(5)
+    assert operation.wait(5)
+''', "-W", "default", passed=2, warnings=1)
+    assert "::test_idle" in text and "::test_struck" not in text.partition("warnings summary")[2]
+    assert "no request met <Hold GET properties: 0 of 1 taken, released>" in text
+    assert "<Fault 1: DELETE *, status=500, fired 0 times>" in text
+
+
+def test_a_misspelt_attribute_of_the_emulator_is_an_error(run: Runner) -> None:
+    text = run('''
+def test_mine(arr_emulator):
+    arr_emulator.startup_seconds = 5
+''', failed=1)
+    assert "AttributeError: 'Emulator' object has no attribute 'startup_seconds'" in text
+
+
 # -- what it loads ---------------------------------------------------------------------------------
 
 def test_the_plugin_alone_loads_nothing_but_itself() -> None:

@@ -35,7 +35,8 @@ own routes, JSON in and out, POST with 'Content-Type: application/json':
   POST URL/_emulator/clock              {{"advance": 3600}}, in seconds
   POST URL/_emulator/faults             {{"path": "properties", "status": 503, "times": 2}};
                                         more fields: method, retry_after, delay, reset, truncate,
-                                        garbage, body, after, probability, seed; DELETE clears
+                                        garbage, body, after, probability, seed; DELETE takes
+                                        all away, with /{{id}} behind it that one
   POST URL/_emulator/throttle           {{"per_minute": 10}}, or null
   POST URL/_emulator/capacity           {{"capacity": 2}}, {{"capacity": {{"small": 2}}}} or null
   POST URL/_emulator/sessions/ID/stop   also /extend {{"minutes": 30}}, /fail {{"message": "why"}}

@@ -8,12 +8,14 @@ from ._arguments import flag, number, whole
 from ._clock import Clock, SystemClock
 from ._http.guard import is_loopback
 from ._http.server import Server
-from ._service.faults import Fault, Hold
+from ._service.faults import Fault, Faults, Hold
 from ._service.ingestions import Ingest, IngestionPool, default_ingest
+from ._service.patterns import Patterns
 from ._service.service import Service
 from ._service.state import Account, Capacity, State
 from ._service.tokens import Tokens
 from ._web.responder import Responder
+from ._web.routes import SERVED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +36,10 @@ class Emulator:
     number of live sessions of each size. `clock` is any object with `time()` and `monotonic()`;
     sessions, leases, tokens and throttling read no other. `ingest` replaces the pipeline.
     """
+
+    # So that a misspelt attribute is an error: what is given to the constructor is set there only.
+    __slots__ = ("account_id", "account_key", "clock", "_host", "_port", "_idle_timeout",
+                 "_request_timeout", "_pool", "_service", "_responder", "_server", "__weakref__")
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, startup_seconds: float = 3.0,
                  ingestion_seconds: float = 1.0, container_root: str | Path | None = None,
@@ -71,6 +77,7 @@ class Emulator:
         state.add_account(account)
         self._service = Service(
             self.clock, state, Tokens(number("token_seconds", token_seconds, 0.0, 1e9)),
+            Faults(Patterns(SERVED)),
             accept_authentication_token=flag("accept_authentication_token",
                                              accept_authentication_token))
         self._responder = Responder(self._service, host=host, allow_remote=allow_remote)
@@ -172,7 +179,8 @@ class Emulator:
         """Spoil replies of the service.
 
         `method` and `path` say which: `path` is the end of a path, `*` stands for any segment
-        (`"properties"`, `"sessions/create"`, `"sessions/*"`), `"*"` alone for every route.
+        (`"properties"`, `"sessions/create"`, `"sessions/*"`), `"*"` alone for every route; a
+        ValueError names the near ones where no route fits.
         `status`, `retry_after` and `body` make the reply, `delay` waits (in real seconds) before
         it, `reset` breaks the connection instead, `truncate` sends half of it, `garbage` sends
         what is no JSON. A status, body or reset keeps the service from acting, unless `after`
@@ -190,9 +198,17 @@ class Emulator:
     def hold(self, method: str = "*", path: str = "*", *, times: int = 1) -> Hold:
         """Hold the replies of the next `times` requests until the returned object's `release()`.
 
-        The service acts when the request arrives; only the reply waits.
+        The service acts when the request arrives; only the reply waits. `method` and `path` are
+        those of `add_fault`.
         """
         return self._service.faults.hold(method, path, times)
+
+    def never_struck(self) -> list[Fault | Hold]:
+        """Return the faults and holds that no request has met, those taken away too.
+
+        A test that set them up has not tested what it meant to; the fixture `arr_emulator` warns.
+        """
+        return self._service.faults.never_struck()
 
     def throttle(self, per_minute: int | None) -> None:
         """Answer 429 above so many requests per minute and account; None ends it."""

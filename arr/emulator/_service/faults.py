@@ -1,12 +1,8 @@
-"""Trouble on demand: faults, held replies and throttling for the routes of the service.
-
-A pattern names routes by the last segments of their path, without regard to case: `properties`,
-`sessions/create`, `models/*/status`, `sessions/*`; `*` alone means every route, and a leading `/`
-ties the pattern to the whole path.
-"""
+"""Trouble on demand: faults and held replies for the routes of the service."""
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import count
 from threading import Condition, Event
 from typing import TYPE_CHECKING, Any
@@ -14,41 +10,13 @@ from typing import TYPE_CHECKING, Any
 from .._arguments import flag, number, whole
 from .._http.lenient_json import dumps
 from .._http.messages import Reply
+from .patterns import Pattern, Patterns
 
 if TYPE_CHECKING:
     from random import Random
 
 _GARBAGE = b'\x00\xff\xfe<garbage>{"sessionId": [}}\xc3\x28'
 MAX_DELAY = 3_600.0
-
-
-class Pattern:
-    """A method and the last segments of a path, each of which may be `*`."""
-
-    __slots__ = ("method", "path", "_segments", "_whole")
-
-    def __init__(self, method: object, path: object) -> None:
-        if not isinstance(method, str) or not isinstance(path, str):
-            raise TypeError("method and path are texts, such as 'GET' and 'properties'")
-        self.method = method.upper() or "*"
-        self.path = path or "*"
-        self._whole = path.startswith("/")
-        self._segments = tuple(part for part in self.path.lower().split("/") if part)
-        if not self._segments or not (self.path + self.method).isprintable():
-            raise ValueError(f"{path!r} names no route; take the end of a path, or '*'")
-
-    def matches(self, method: str, segments: tuple[str, ...]) -> bool:
-        """Say whether a request is meant."""
-        if self.method not in ("*", method):
-            return False
-        wanted = self._segments
-        if wanted == ("*",) and not self._whole:
-            return True
-        extra = len(segments) - len(wanted)
-        if extra < 0 or (extra and self._whole):
-            return False
-        return all(want in ("*", given.lower())
-                   for want, given in zip(wanted, segments[extra:]))
 
 
 class Fault:
@@ -79,6 +47,13 @@ class Fault:
 
             self._random = random.Random(seed)
         self._faults = faults
+
+    def __repr__(self) -> str:
+        usual = {"status": None, "retry_after": None, "delay": 0.0, "body": None, "times": None,
+                 "probability": 1.0, "seed": None}
+        said = "".join(f" {name}={repr(value):.60}" for name, value in self.as_dict().items()
+                       if value is True or usual.get(name, value) != value)
+        return f"<Fault {self.id}: {self.pattern},{said}, fired {self.fired} times>"
 
     def remove(self) -> None:
         """Take the fault away; taking it away twice is harmless."""
@@ -142,6 +117,10 @@ class Hold:
         self.released = False
         self._faults = faults
 
+    def __repr__(self) -> str:
+        state = "released" if self.released else f"{self.arrived} waiting"
+        return f"<Hold {self.pattern}: {self.taken} of {self.times} taken, {state}>"
+
     def wait_arrived(self, timeout: float | None = 10.0, count: int = 1) -> bool:
         """Wait until `count` requests are held; return False on time-out."""
         changed = self._faults.changed
@@ -162,11 +141,13 @@ class Hold:
 class Faults:
     """All faults and holds of one emulator."""
 
-    def __init__(self) -> None:
+    def __init__(self, patterns: Patterns) -> None:
         self.changed = Condition()
+        self._patterns = patterns
         self._stopped = Event()
         self._faults: list[Fault] = []
         self._holds: list[Hold] = []
+        self._made: deque[Fault | Hold] = deque(maxlen=100)
         self._ids = count(1)
 
     def add(self, method: object, path: object, *, status: object, retry_after: object,
@@ -185,7 +166,7 @@ class Faults:
             raise ValueError("a fault needs an effect: status, retry_after, delay, reset, "
                              "truncate, garbage or body")
         fault = Fault(
-            next(self._ids), Pattern(method, path), status=code,
+            next(self._ids), self._patterns.parse(method, path), status=code,
             retry_after=_retry_after(retry_after), delay=wait,
             damage=damages[0] if damages else "", body=body, after=flag("after", after),
             times=whole("times", times, 1, 10**9),
@@ -193,13 +174,15 @@ class Faults:
             seed=whole("seed", seed, -2**63, 2**63), faults=self)
         with self.changed:
             self._faults.append(fault)
+            self._made.append(fault)
         return fault
 
     def hold(self, method: object, path: object, times: object) -> Hold:
         """Add a hold for the next `times` requests."""
-        hold = Hold(Pattern(method, path), whole("times", times, 1, 10**9) or 1, self)
+        hold = Hold(self._patterns.parse(method, path), whole("times", times, 1, 10**9) or 1, self)
         with self.changed:
             self._holds.append(hold)
+            self._made.append(hold)
         return hold
 
     def pick(self, method: str, segments: tuple[str, ...]) -> Fault | None:
@@ -241,10 +224,22 @@ class Faults:
             self.changed.notify_all()
 
     def remove(self, fault: Fault) -> None:
-        """Take a fault away."""
+        """Take a fault away; taking it away twice is harmless."""
+        self.remove_id(str(fault.id))
+
+    def remove_id(self, fault_id: str) -> bool:
+        """Take the fault of this id away; return False when there is none such."""
         with self.changed:
-            if fault in self._faults:
-                self._faults.remove(fault)
+            kept = [fault for fault in self._faults if str(fault.id) != fault_id]
+            found = len(kept) < len(self._faults)
+            self._faults = kept
+        return found
+
+    def never_struck(self) -> list[Fault | Hold]:
+        """Return those of the last hundred, removed ones too, that no request has met."""
+        with self.changed:
+            return [made for made in self._made
+                    if not (made.fired if isinstance(made, Fault) else made.taken)]
 
     def clear(self) -> None:
         """Take every fault away and release every hold."""

@@ -18,13 +18,13 @@ from .tokens import Tokens
 class Service:
     """All state of one emulator; knows no socket and no protocol."""
 
-    def __init__(self, clock: Clock, state: State, tokens: Tokens, *,
+    def __init__(self, clock: Clock, state: State, tokens: Tokens, faults: Faults, *,
                  accept_authentication_token: bool) -> None:
         self.clock = clock
         self.state = state
         self.tokens = tokens
         self.accept_authentication_token = accept_authentication_token
-        self.faults = Faults()
+        self.faults = faults
         self.throttle = Throttle(clock.monotonic)
         self.journal = Journal()
         self.meter = Meter()

@@ -79,6 +79,14 @@ def clear_faults(call: Call) -> Reply:
     return json_reply({})
 
 
+def remove_fault(call: Call) -> Reply:
+    """Take one fault away."""
+    _only(call, ())
+    if not call.service.faults.remove_id(call.params["id"]):
+        raise HttpError(404, "There is no fault of that id.")
+    return json_reply({})
+
+
 def fail_session(call: Call) -> Reply:
     """End a session in Error: `{"message": text}`."""
     message = _only(call, ("message",)).get("message", "")

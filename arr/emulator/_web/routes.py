@@ -53,6 +53,7 @@ ROUTES = (
     Route("faults", "GET", "_emulator/faults", _admin.faults, OWN),
     Route("add_fault", "POST", "_emulator/faults", _admin.add_fault, OWN),
     Route("clear_faults", "DELETE", "_emulator/faults", _admin.clear_faults, OWN),
+    Route("remove_fault", "DELETE", "_emulator/faults/{id}", _admin.remove_fault, OWN),
     Route("fail_session", "POST", "_emulator/sessions/{id}/fail", _admin.fail_session, OWN),
     Route("end_session", "POST", "_emulator/sessions/{id}/stop", _admin.stop_session, OWN),
     Route("extend_session", "POST", "_emulator/sessions/{id}/extend", _admin.extend_session, OWN),
@@ -61,6 +62,10 @@ ROUTES = (
     Route("inspector", "POST", "", _pages.inspector, INSPECTOR),
     Route("inspector_data", "GET", "inspector.json", _pages.inspector_data, INSPECTOR),
 )
+
+# What faults and holds may be meant for, of every era: method and path.
+SERVED = tuple((route.method, route.path) for route in ROUTES
+               if route.kind not in (OWN, INSPECTOR))
 
 
 def _index() -> dict[tuple[bool, int], list[tuple[Route, tuple[str, ...]]]]:

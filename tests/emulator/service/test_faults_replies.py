@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from arr.emulator import Emulator
+from arr.emulator._web.routes import INSPECTOR, OWN, ROUTES, SERVED
 
 from ...support.emulator import LIMIT, Client, raw
 
@@ -129,8 +130,8 @@ def test_the_first_fault_that_fires_wins(emulator: Emulator, client: Client) -> 
 @pytest.mark.parametrize("method, path, hit", [
     ("*", "*", True), ("get", "PROPERTIES", True), ("GET", "sessions/*/properties", True),
     ("GET", "/v1/accounts/*/sessions/*/properties", True), ("GET", "v1/*/*/*/*/*", True),
-    ("POST", "properties", False), ("GET", "sessions/*", False), ("GET", "/properties", False),
-    ("GET", "/*", False), ("GET", "roperties", False), ("GET", "a/b/c/d/e/f/g/properties", False),
+    ("*", "sessions/*", False), ("GET", "sessions", False), ("GET", "other/properties", False),
+    ("HEAD", "properties", False), ("*", "*/create", False), ("DELETE", "*", False),
 ])
 def test_a_pattern_is_the_end_of_a_path(emulator: Emulator, client: Client, method: str,
                                         path: str, hit: bool) -> None:
@@ -138,6 +139,75 @@ def test_a_pattern_is_the_end_of_a_path(emulator: Emulator, client: Client, meth
     emulator.add_fault(method, path, status=418)
     answer = client.call("GET", f"/sessions/{session_id}/properties/")
     assert (answer.status == 418) is hit
+
+
+@pytest.mark.parametrize("method, path, near", [
+    ("GTE", "sessions", "GET sessions"), ("GET", "propertys", "GET sessions/*/properties"),
+    ("*", "propertys", "GET sessions/*/properties"), ("PUT", "*", ""), ("PUT", "sessions", ""),
+    ("POST", "properties", ""), ("GET", "sessions/some-id", "GET sessions"),
+    ("PATCH", "sessions/create", "POST sessions/create"), ("POST", "session/create", ""),
+    ("GET", "model/*/status", "GET models/*/status"), ("GET", "some-id", ""),
+    ("GET", "sessions/{id}/properties", "GET sessions/*/properties"), ("GET", "/properties", ""),
+    ("GET", "/*", ""), ("*", "*/*", ""), ("*", "v1", ""), ("*", "accounts/*", ""),
+    ("GET", "a/b/c/d/e/f/g/properties", "GET sessions/*/properties"),
+    ("GET", "tokens", "GET token"),
+    ("GET", "_emulator/state", ""), ("*", "*/create/properties", ""), ("GET", "x" * 100_000, ""),
+])
+def test_a_pattern_that_fits_no_route_is_refused_with_the_near_ones(
+        emulator: Emulator, client: Client, method: str, path: str, near: str) -> None:
+    for make in (emulator.hold, lambda *pattern: emulator.add_fault(*pattern, status=500)):
+        with pytest.raises(ValueError, match="no route fits") as refused:
+            make(method, path)
+        said = str(refused.value)
+        assert near in said.partition("near ones are ")[2].split(", ") or not near
+        assert said.count(", ") == 2 and len(said) < 300
+    answer = client.admin("POST", "/faults", {"method": method, "path": path, "status": 500})
+    assert answer.status == 400 and "no route fits" in answer.json()["error"]
+    assert emulator.state()["faults"] == emulator.never_struck() == []
+
+
+def test_each_route_of_the_service_can_be_named_and_no_other(emulator: Emulator) -> None:
+    """Of every era: the table decides."""
+    words = {part for _, path in SERVED for part in path.split("/") if part[0] != "{"}
+    for method, path in SERVED:
+        whole = "/".join("*" if part[0] == "{" else part for part in path.split("/"))
+        for pattern in (whole, "/" + whole, whole.upper(), whole.replace("*", "some-id")):
+            assert emulator.hold(method, pattern)
+        wrong = whole.replace("*", next(iter(words)))
+        with pytest.raises(ValueError):
+            emulator.hold(method, wrong)
+    for route in ROUTES:
+        if route.kind in (OWN, INSPECTOR) and route.path:
+            with pytest.raises(ValueError):
+                emulator.hold(route.method, "/" + route.path.replace("{id}", "x"))
+
+
+def test_which_have_struck_can_be_asked(emulator: Emulator, client: Client) -> None:
+    struck = emulator.add_fault("GET", "sessions", status=500, times=1)
+    idle = emulator.hold("GET", "sessions")
+    idle.release()
+    client.call("GET", "/sessions")
+    removed, hold = emulator.add_fault("GET", "properties", status=500), emulator.hold("DELETE")
+    removed.remove()
+    emulator.clear_faults()
+    assert struck.fired == 1
+    assert emulator.never_struck() == [idle, removed, hold]
+
+
+def test_faults_and_holds_show_what_they_are(emulator: Emulator, client: Client) -> None:
+    fault = emulator.add_fault("get", "sessions", status=503, retry_after=7, times=3)
+    assert repr(fault) == ("<Fault 1: GET sessions, status=503 retry_after='7' times=3, "
+                           "fired 0 times>")
+    client.call("GET", "/sessions")
+    assert repr(fault).endswith("fired 1 times>")
+    cut = emulator.add_fault(truncate=True, after=True, probability=0.5, seed=1, delay=0.5)
+    assert repr(cut) == ("<Fault 2: * *, delay=0.5 truncate=True after=True probability=0.5 "
+                         "seed=1, fired 0 times>")
+    assert len(repr(emulator.add_fault(body="x" * 10_000))) < 150
+    hold = emulator.hold("DELETE", "sessions/*", times=2)
+    assert repr(hold) == "<Hold DELETE sessions/*: 0 of 2 taken, 0 waiting>"
+    hold.release()
+    assert repr(hold) == "<Hold DELETE sessions/*: 0 of 2 taken, released>"
 
 
 @pytest.mark.parametrize("arguments, problem", [

@@ -150,7 +150,7 @@ def test_the_overview_is_newest_first_with_counts(emulator: Emulator, client: Cl
         "assetContainerUrl": "https://a.blob.core.windows.net/o?sig=SECRET"})
     assert emulator.wait_ingestions()
     clock.advance(2)
-    emulator.add_fault(path="nothing", status=500)
+    emulator.add_fault(path="nothing/status", status=500)
     answer = client.admin("GET", "/overview")
     shown = answer.json()
     assert [each["id"] for each in shown["sessions"]] == [third, second, first]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -54,6 +54,20 @@ def test_a_request_is_recorded_before_its_reply_is_read(emulator: Emulator,
     for number in range(50):
         client.call("GET", "/sessions")
         assert emulator.requests()[-1]["status"] == 200
+
+
+def test_one_fault_can_be_taken_away_over_http(emulator: Emulator, client: Client) -> None:
+    emulator.add_fault("GET", "sessions", status=500)
+    second = emulator.add_fault("GET", "properties", status=500)
+    assert client.admin("DELETE", "/faults/1").json() == {}
+    assert [fault["id"] for fault in emulator.state()["faults"]] == [second.id]
+    assert client.call("GET", "/sessions").status == 200
+    for wrong in ("1", "3", "0", "02", "-1", "x", "2.0", "%32%20", "9" * 5_000, "\u0662", "*"):
+        answer = client.admin("DELETE", "/faults/" + quote(wrong, safe="%"))
+        assert answer.status == 404 and "no fault of that id" in answer.json()["error"]
+    assert client.admin("GET", "/faults/2").status == 405
+    second.remove()
+    assert client.admin("DELETE", "/faults/2").status == 404
 
 
 def test_time_capacity_throttle_faults_and_reset_over_http(
