@@ -37,6 +37,9 @@ class AzureFrontend:
     may wait for calls that change something. ``clock`` replaces the time, for tests. Raises
     RRException(InvalidParam) that says which account field is wrong, RuntimeError in an isolated
     subinterpreter and while the GIL is off. Source: "Azure Frontend".
+
+    A GET or DELETE whose connection fails, or that is answered 502, 503 or 504, is sent again
+    after 0.1 s and after 0.3 s more; POST and PATCH never are, except once after a 401.
     """
 
     def __init__(self, account_info: AzureFrontendAccountInfo, *,

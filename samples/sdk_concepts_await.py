@@ -35,9 +35,8 @@ async def concepts(frontend: AzureFrontend) -> AzureSession:
     while True:
         properties = await session.GetRenderingSessionPropertiesAsync().AsTask()
         asked += 1
-        if properties.Status not in (ARRRenderingSessionStatus.Starting,
-                                     ARRRenderingSessionStatus.Unknown):
-            break
+        if properties.Status != ARRRenderingSessionStatus.Starting:
+            break  # on a word that is not known, too: it may be a final one
         await asyncio.sleep(PAUSE)  # ours: the page asks again at once, and would be throttled
     print(f"asked       {'more than once' if asked > 1 else 'once'}, "
           f"at last it is {properties.Status}")
