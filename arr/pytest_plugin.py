@@ -36,11 +36,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 # -- handlers that fail ----------------------------------------------------------------------------
 
+_lock = threading.RLock()  # one for all, as a test may run a session; no code of the user under it
+
+
 class _Test:
     """A test that runs or has run, and what has failed in its handlers and was not told yet."""
 
-    def __init__(self, session: _Handlers, item: pytest.Item) -> None:
-        self.session = session
+    def __init__(self, item: pytest.Item) -> None:
         self.nodeid = item.nodeid
         self.allowed = item.get_closest_marker("arr_handler_errors_allowed") is not None
         self.over = False
@@ -57,23 +59,20 @@ class _Handlers:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._lock = threading.RLock()  # no code of the user runs under it
         self._test: _Test | None = None
         self._late: list[tuple[str, str]] = []  # nodeid and text
         self._watch: Any = None
 
     def take(self, handler: object, error: BaseException, test: object) -> bool:
-        """Note a failure, on any thread; not that of a test in the session around this one."""
-        mine = self._test if test is None else test
-        if mine is not None and (not isinstance(mine, _Test) or mine.session is not self):
-            return False
-        if mine is None or not mine.allowed:
+        """Note a failure, on any thread: for its test, which may be that of a session around us."""
+        of = test if isinstance(test, _Test) else self._test
+        if of is None or not of.allowed:
             text = _text(handler, error)
-            with self._lock:  # with it, no failure falls between the last look and the end
-                if mine is None or mine.over:
-                    self._late.append((mine.nodeid if mine is not None else "", text))
+            with _lock:  # with it, no failure falls between the last look and the end
+                if of is None or of.over:
+                    self._late.append((of.nodeid if of is not None else "", text))
                 else:
-                    mine.failures.append(text)
+                    of.failures.append(text)
         return True
 
     def _told(self) -> str:
@@ -81,7 +80,7 @@ class _Handlers:
         test = self._test
         if test is None:
             return ""
-        with self._lock:
+        with _lock:
             failures, test.failures = test.failures, []
         return "\n".join(failures)
 
@@ -101,10 +100,10 @@ class _Handlers:
             self._watch = watch
             watch.add(self)
         before = self._watch.test  # of the session around us, when a test runs pytest
-        self._test = self._watch.test = test = _Test(self, item)
+        self._test = self._watch.test = test = _Test(item)
         yield
         self._watch.test = before
-        with self._lock:
+        with _lock:
             self._test = None
             test.over = True
             self._late += [(test.nodeid, text) for text in test.failures]
@@ -144,7 +143,7 @@ class _Handlers:
 
     def _warn(self) -> None:
         """Warn of what failed too late; past the filters, as an error would fail another test."""
-        with self._lock:
+        with _lock:
             late, self._late = self._late, []
         for nodeid, text in late:
             which = f"after {nodeid} had ended" if nodeid else "outside of any test"

@@ -55,12 +55,12 @@ class Runner:
         self._pytester = pytester
         # Named where the package runs from a checkout, so that no entry point does it.
         installed = request.config.pluginmanager.hasplugin("arr")
-        self._arguments = [] if installed else ["-p", "arr.pytest_plugin"]
+        self.arguments = [] if installed else ["-p", "arr.pytest_plugin"]
 
     def __call__(self, text: str, *arguments: str, **outcomes: int) -> str:
         """Run the tests, check how many did what, and return what pytest printed."""
         self._pytester.makepyfile("from arr import *\n" + textwrap.dedent(text))
-        result = self._pytester.runpytest_inprocess("--strict-markers", *self._arguments,
+        result = self._pytester.runpytest_inprocess("--strict-markers", *self.arguments,
                                                     *arguments)
         result.assert_outcomes(**outcomes)
         return str(result.stdout)
@@ -383,6 +383,36 @@ def test_second():
     assert "::test_first had ended" in text
 
 
+def test_a_session_inside_a_test_takes_none_of_its_failures(run: Runner) -> None:
+    text = run(LATE + f'''
+import threading
+
+INSIDE = """
+import threading
+
+def test_inside():
+    threading.go.set()
+    assert threading.gone.wait(5)
+    from arr._runtime.workers import workers
+    while workers._busy():
+        pass
+"""
+
+def test_around(arr_frontend, tmp_path):
+    threading.go, threading.gone = go, gone
+    arr_frontend.get_current_rendering_sessions_async().completed += late
+    (tmp_path / "test_inside.py").write_text(INSIDE)
+    assert pytest.main([str(tmp_path), *{run.arguments}]) == 0
+    go.clear()
+    arr_frontend.get_current_rendering_sessions_async().completed += late
+
+def test_after(arr_frontend):
+    gone.clear()
+    let_go(arr_frontend)
+''', passed=1, failed=1, warnings=1)
+    assert "___ test_around ___" in text and "::test_around had ended" in text
+
+
 def test_an_event_that_outlives_the_test_that_subscribed_names_it(run: Runner) -> None:
     text = run(FAILS + '''
 def test_first():
@@ -633,5 +663,5 @@ def test_mine():
     bare = {name for name in sys.modules if name == "arr" or name.startswith("arr.")}
     assert loaded - bare == {"arr.pytest_plugin", "arr._runtime.failures"}
 ''')
-    result = pytester.runpytest_subprocess(*run._arguments)
+    result = pytester.runpytest_subprocess(*run.arguments)
     result.assert_outcomes(passed=1)
