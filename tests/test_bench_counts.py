@@ -10,7 +10,7 @@ from .bench import counts
 def test_the_import_is_light() -> None:
     modules, heavy = counts.modules_of_import()
     assert heavy == []
-    assert modules <= 70  # 26 of them are ours
+    assert modules <= 100  # 70 to 75 on CPython 3.9 to 3.13, 94 on 3.14 and 3.15; 25 are ours
 
 
 def test_a_pending_call_with_a_handler_takes_at_most_300_bytes() -> None:

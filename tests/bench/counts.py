@@ -20,6 +20,7 @@ from arr._runtime.operation import IAsync
 from arr._runtime.workers import workers
 from arr.testing import FakeClock
 
+from ..support.modules import modules_added
 from .peer import Peer, compiled_environment
 from .stacks import Plain, account, threads_of
 
@@ -32,17 +33,17 @@ def cores() -> int:
 
 # -- counts ----------------------------------------------------------------------------------------
 
-def modules_of_import() -> Tuple[int, List[str]]:
-    """Return how many modules ``import arr`` brings, and the heavy ones among them.
+# Not inspect and dataclasses: from CPython 3.14 on, the standard library's own traceback has them.
+HEAVY = {"_socket", "_ssl", "asyncio", "certifi", "concurrent.futures", "email", "email.utils",
+         "hashlib", "http", "http.client", "json", "random", "requests", "select", "socket", "ssl",
+         "subprocess", "tempfile", "urllib.parse", "urllib.request", "urllib3"}
 
-    Those that were there before differ: by Python, and by how the package is installed.
-    """
-    code = ("import sys; before = set(sys.modules); import arr; new = set(sys.modules) - before; "
-            "print(len(new), *sorted({'requests', 'urllib3', 'ssl', 'asyncio', 'inspect', 'email', "
-            "'http'} & new))")
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                           check=True, timeout=60).stdout.split()
-    return int(found[0]), found[1:]
+
+def modules_of_import() -> Tuple[int, List[str]]:
+    """Return the number of modules that ``import arr`` adds, and the heavy ones among them."""
+    modules = modules_added("import arr")
+    assert "arr" in modules
+    return len(modules), sorted(modules & HEAVY)
 
 
 def bytes_per_pending(count: int = 10_000) -> float:

@@ -115,7 +115,7 @@ class Tuned(_Pooled):
 
     def __init__(self, url: str, in_flight: int) -> None:
         super().__init__(url, in_flight)
-        self._adapter = HTTPAdapter(pool_maxsize=in_flight)
+        self._adapter: Any = HTTPAdapter(pool_maxsize=in_flight)
 
     def call(self) -> None:
         request = requests.PreparedRequest()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import queue
-import subprocess
-import sys
 import threading
 import tracemalloc
 import weakref
@@ -307,10 +305,3 @@ def test_a_wait_of_a_forked_child_ends_at_once() -> None:
         os.waitpid(child, 0)
     """
     assert Script(code).finish() == ["True AlreadyDeinitialized"]
-
-
-def test_importing_the_waits_needs_no_random_module() -> None:
-    code = "import sys, arr; print('random' in sys.modules)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                           timeout=60, check=True)
-    assert found.stdout.strip() == "False"

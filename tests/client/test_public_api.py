@@ -353,14 +353,6 @@ def test_number_formats_print_the_number() -> None:
 # -- what an import costs --------------------------------------------------------------------------
 
 
-def test_import_loads_neither_requests_nor_tls_nor_asyncio() -> None:
-    program = ("import sys; before = set(sys.modules); import arr; "
-               "print(*sorted(set(sys.modules) - before))")
-    loaded = subprocess.run([sys.executable, "-c", program], cwd=str(ROOT), check=True, timeout=30,
-                            capture_output=True, text=True).stdout.split()
-    assert not {"requests", "urllib3", "ssl", "_ssl", "asyncio", "http.client"} & set(loaded)
-
-
 def test_import_starts_no_thread() -> None:
     program = ("import threading, arr, arr.cpp, arr.testing; "
                "print([thread.name for thread in threading.enumerate()])")

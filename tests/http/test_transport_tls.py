@@ -24,6 +24,7 @@ from ..support.rig import (
 )
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+HERE = Path(__file__).parent
 
 
 def openssl(*arguments: str) -> None:
@@ -31,7 +32,10 @@ def openssl(*arguments: str) -> None:
 
 
 class Certificates:
-    """An authority, and certificates of it for this address and for another name."""
+    """An authority, and certificates of it for this address and for another name.
+
+    The expired one is a file, with an authority of its own: some versions of openssl make none.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -42,14 +46,19 @@ class Certificates:
                 "-out", self.authority)
         self.right = self._leaf("right", "IP:127.0.0.1,DNS:localhost")
         self.wrong_name = self._leaf("wrong", "DNS:example.com")
-        self.expired = self._leaf("expired", "IP:127.0.0.1", "-1")
+        self.expired = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.expired.load_cert_chain(str(HERE / "expired.pem"))
         own = directory / "own.pem"
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                 "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
                 "-keyout", str(directory / "own.key"), "-out", str(own))
         self.self_signed = self._context("own")
+        self.trusted = str(directory / "trusted.pem")
+        Path(self.trusted).write_text(
+            Path(self.authority).read_text("ascii")
+            + (HERE / "expired_authority.pem").read_text("ascii"), "ascii")
 
-    def _leaf(self, name: str, alternatives: str, days: str = "2") -> ssl.SSLContext:
+    def _leaf(self, name: str, alternatives: str) -> ssl.SSLContext:
         directory = self.directory
         request, extensions = directory / f"{name}.csr", directory / f"{name}.ext"
         extensions.write_text(f"subjectAltName={alternatives}\nbasicConstraints=CA:FALSE\n"
@@ -57,7 +66,7 @@ class Certificates:
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
                 "/CN=leaf", "-keyout", str(directory / f"{name}.key"), "-out", str(request))
         openssl("x509", "-req", "-in", str(request), "-CA", self.authority, "-CAkey",
-                str(directory / "ca.key"), "-CAcreateserial", "-days", days, "-extfile",
+                str(directory / "ca.key"), "-CAcreateserial", "-days", "2", "-extfile",
                 str(extensions), "-out", str(directory / f"{name}.pem"))
         return self._context(name)
 
@@ -75,7 +84,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture
 def trusting(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Certificates:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificates.authority)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificates.trusted)
     return certificates
 
 
@@ -113,6 +122,20 @@ def test_a_wrong_certificate_is_refused_before_anything_is_sent(
             assert context.result == ARRResult.NoServerCertificate
             assert "the certificate of 127.0.0.1:" in context.error_message
         assert rig.server.requests == [] and rig.rests == 0
+
+
+def test_the_expired_certificate_is_wrong_in_nothing_else(certificates: Certificates) -> None:
+    client = ssl.create_default_context(cafile=certificates.trusted)
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    near = client.wrap_bio(to_client, to_server, server_hostname="127.0.0.1")
+    far = certificates.expired.wrap_bio(to_server, to_client, server_side=True)
+    with pytest.raises(ssl.SSLCertVerificationError) as refused:
+        for side in (near, far, near):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                pass
+    assert refused.value.verify_code == 10  # X509_V_ERR_CERT_HAS_EXPIRED
 
 
 def test_an_unknown_authority_is_refused(certificates: Certificates) -> None:
