@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ..soak import ALLOWED, PLACES, Soak
+
+pytestmark = pytest.mark.slow
 
 
 def test_under_load_and_faults_every_operation_completes_once_and_nothing_grows() -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from .. import fuzz
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("route", fuzz.ROUTES)
 def test_no_mutated_reply_hangs_a_call_or_leaves_its_result_undefined(route: str) -> None:

@@ -54,6 +54,7 @@ _HAMMER = """
 """
 
 
+@pytest.mark.slow
 def test_signal_handler_may_call_everything_at_any_instant(service: Service) -> None:
     """Trap 10: under a plain lock this deadlocks after ten calls."""
     (line,) = run_script(_HAMMER + """
@@ -99,6 +100,7 @@ def test_signal_handler_may_wait_for_an_operation_that_the_main_thread_waits_for
     assert line == "True"
 
 
+@pytest.mark.slow
 def test_exception_out_of_a_signal_handler_loses_no_slot_no_job_and_no_worker(
         service: Service) -> None:
     """Trap 11: Ctrl-C inside a call; a naive version left 433 of 946 slots taken for ever."""
@@ -148,6 +150,7 @@ def test_exception_out_of_a_signal_handler_loses_no_slot_no_job_and_no_worker(
     assert free in ("1", "2")  # the last worker may be about to give its place back
 
 
+@pytest.mark.slow
 def test_exception_out_of_a_signal_handler_during_subscription_loses_nobody_elses_handler(
         ) -> None:
     (line,) = run_script("""
@@ -249,6 +252,7 @@ def test_ctrl_c_while_a_handler_runs_on_a_worker_reaches_the_main_thread_only(
     assert line == "handler next True"
 
 
+@pytest.mark.slow
 def test_finalizers_may_call_everything_in_the_middle_of_a_collection(service: Service) -> None:
     """Trap 10: __del__ runs on whatever thread collects garbage, within any call of ours."""
     (line,) = run_script("""

@@ -10,9 +10,13 @@ import os
 import random
 from typing import List
 
+import pytest
+
 from arr.emulator import Emulator
 
 from ...support.emulator import Client, raw
+
+pytestmark = pytest.mark.slow
 
 ROUNDS = int(os.environ.get("ARR_TEST_FUZZ", "400"))
 SEED = int(os.environ.get("ARR_TEST_SEED", "2019"))

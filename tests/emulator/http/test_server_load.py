@@ -7,9 +7,13 @@ import statistics
 import threading
 import time
 
+import pytest
+
 from arr.emulator import Emulator
 
 from ...support.emulator import Client, Clock
+
+pytestmark = pytest.mark.slow
 
 
 def median(emulator: Emulator, route: str) -> float:

@@ -23,6 +23,8 @@ from arr.emulator._ingestion.spool import Spool
 
 from ...support.models import fbx, glb_1, glb_triangle, run, triangle, triangle_1
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = int(os.environ.get("ARR_TEST_FUZZ", "150"))
 SEED = int(os.environ.get("ARR_TEST_SEED", "1"))
 
