@@ -19,6 +19,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.import_plugin("arr.pytest_plugin")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Have the many programs that the tests start share compiled files, outside of this tree."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("compiled")))
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     """Fail a test after which a thread holds the process up, or an operation is half done."""

@@ -48,7 +48,7 @@ print("end", count)
 
 def test_fifty_handlers_run_in_the_main_loop_of_tkinter() -> None:
     with display() as environment, Emulator() as emulator:
-        environment.update(PYTHONPATH=str(ROOT), PYTHONDONTWRITEBYTECODE="1")
+        environment.update(PYTHONPATH=str(ROOT))
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, emulator.url, emulator.account_id,
              emulator.account_key],

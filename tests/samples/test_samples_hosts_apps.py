@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import List
 
 import pytest
 
 from ..support.displays import display
-from ..support.threads import ROOT
+from .conftest import Play
 
-LIMIT = 60.0  # seconds; they take 1 to 8
 GUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-
-
-def play(name: str, *options: str, directory: Path,
-         environment: Optional[Dict[str, str]] = None) -> List[str]:
-    """Run a sample, which must end with 0 and say nothing on its error output; return its lines."""
-    variables = dict(os.environ if environment is None else environment)
-    variables.update(PYTHONPATH=str(ROOT), PYTHONDONTWRITEBYTECODE="1")
-    variables.update({name: str(directory) for name in ("TMPDIR", "TEMP", "TMP")})
-    done = subprocess.run([sys.executable, str(ROOT / "samples" / name), *options],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=LIMIT, env=variables, cwd=str(directory))
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
-    return done.stdout.splitlines()
 
 
 def in_order(lines: List[str], *patterns: str) -> List[str]:
@@ -44,8 +29,9 @@ def in_order(lines: List[str], *patterns: str) -> List[str]:
 
 # -- sdk_concepts_await.py -------------------------------------------------------------------------
 
-def test_the_concepts_page_awaited(tmp_path: Path) -> None:
-    lines = play("sdk_concepts_await.py", directory=tmp_path)
+@pytest.mark.play("sdk_concepts_await.py")
+def test_the_concepts_page_awaited(play: Play) -> None:
+    lines = play.lines()
     assert re.fullmatch(f"created     {GUID}", lines[0])
     assert lines[1:] == [
         "asked       more than once, at last it is Ready",
@@ -65,8 +51,9 @@ def test_the_concepts_page_awaited(tmp_path: Path) -> None:
 
 # -- native_frame_loop.py --------------------------------------------------------------------------
 
-def test_the_native_frame_loop(tmp_path: Path) -> None:
-    lines = play("native_frame_loop.py", directory=tmp_path)
+@pytest.mark.play("native_frame_loop.py")
+def test_the_native_frame_loop(play: Play) -> None:
+    lines = play.lines()
     assert lines[:-1] == [
         "create: Fail", "create: Success",  # the next try
         "status: Starting", "status: Ready",  # never connected before it is ready
@@ -77,8 +64,9 @@ def test_the_native_frame_loop(tmp_path: Path) -> None:
 
 # -- unity_quickstart.py ---------------------------------------------------------------------------
 
-def test_the_unity_quickstart(tmp_path: Path) -> None:
-    lines = play("unity_quickstart.py", directory=tmp_path)
+@pytest.mark.play("unity_quickstart.py")
+def test_the_unity_quickstart(play: Play) -> None:
+    lines = play.lines()
     in_order(lines, "starting a session, attempt 1", f"session {GUID} is the active one",
              "is Starting", "is Ready", "connection: Connected", "of the lease left",
              "the lease was extended to 0:35:00", "connection: Disconnected", "is Stopped",
@@ -87,8 +75,9 @@ def test_the_unity_quickstart(tmp_path: Path) -> None:
     assert not [line for line in lines if "ERROR" in line or "WARNING" in line]
 
 
-def test_the_unity_quickstart_in_trouble(tmp_path: Path) -> None:
-    lines = play("unity_quickstart.py", "--trouble", directory=tmp_path)
+@pytest.mark.play("unity_quickstart.py", "--trouble")
+def test_the_unity_quickstart_in_trouble(play: Play) -> None:
+    lines = play.lines()
     found = in_order(
         lines, "attempt 1", "is Error: There is no capacity", "has ended: There is no capacity",
         "attempt 2", "is Ready", "trouble: the service has too much", "TooManyRequests",
@@ -103,7 +92,8 @@ def test_the_unity_quickstart_in_trouble(tmp_path: Path) -> None:
 
 def test_the_desktop_tool_plays_its_demonstration(tmp_path: Path) -> None:
     with display() as environment:
-        lines = play("desktop_tool.py", "--demo", directory=tmp_path, environment=environment)
+        lines = Play("desktop_tool.py", "--demo", directory=tmp_path,
+                     environment=environment).lines()
     in_order(lines, "creating a standard session", r"session [0-9a-f]{8} is Ready",
              r"inspector: file:///.*StartArrInspector\.html", "extended to an hour",
              "the table shows that it is stopped")
@@ -115,5 +105,5 @@ def test_the_desktop_tool_without_a_display_says_so(tmp_path: Path) -> None:
     if sys.platform in ("win32", "darwin"):
         pytest.skip("there is always a display here")
     environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
-    lines = play("desktop_tool.py", directory=tmp_path, environment=environment)
+    lines = Play("desktop_tool.py", directory=tmp_path, environment=environment).lines()
     assert len(lines) == 1 and re.search("no display|no tkinter", lines[0])

@@ -16,6 +16,7 @@ import pytest
 from arr.emulator import Emulator
 
 from ..support.threads import ROOT
+from .conftest import Play
 from .test_samples_hosts_apps import GUID
 
 LIMIT = 60.0
@@ -30,7 +31,7 @@ class Prompt:
         self.directory = directory
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.startswith("ARR_")}
-        self.environment.update(PYTHONPATH=str(ROOT), PYTHONDONTWRITEBYTECODE="1")
+        self.environment.update(PYTHONPATH=str(ROOT))
         temporary = directory / "temporary"
         temporary.mkdir()
         self.environment.update({name: str(temporary) for name in ("TMPDIR", "TEMP", "TMP")})
@@ -75,8 +76,9 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
 
 # -- rendering_session.py --------------------------------------------------------------------------
 
-def test_with_nothing_it_demonstrates_itself(prompt: Prompt) -> None:
-    code, lines, told = prompt.sessions()
+@pytest.mark.play("rendering_session.py")
+def test_with_nothing_it_demonstrates_itself(play: Play) -> None:
+    code, lines, told = play.outcome()
     assert code == 0
     assert re.fullmatch(GUID, lines[0])
     assert [line.split()[1] for line in lines if line.startswith("Status")] == [
@@ -204,11 +206,12 @@ def storage(prompt: Prompt) -> Any:
             "outputContainerUrl": (prompt.directory / "out").as_uri()}
 
 
-def test_with_nothing_the_ingestion_demonstrates_itself(prompt: Prompt) -> None:
-    code, lines, told = prompt.ingestion()
+@pytest.mark.play("ingestion.py")
+def test_with_nothing_the_ingestion_demonstrates_itself(play: Play) -> None:
+    code, lines, told = play.outcome()
     assert code == 0 and re.fullmatch(GUID, lines[0]) and lines[1:] == ["Success"]
     assert "Running" in told and "bytes  robot.ezArchive" in told
-    assert list((prompt.directory / "temporary").iterdir()) == []
+    assert list(play.directory.iterdir()) == []
 
 
 def test_the_archive_may_be_kept(prompt: Prompt) -> None:

@@ -16,6 +16,8 @@ import pytest
 import arr
 from arr.emulator import Emulator
 
+from .conftest import Play
+
 SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "quickstart.py"
 ROBOT = SAMPLE.parent / "models" / "robot"
 GUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -73,11 +75,10 @@ def check_lines(output: str, patterns: List[str]) -> None:
     assert len(lines) == len(patterns), output
 
 
-def test_quickstart_tells_whole_story(environment: Dict[str, str], tmp_path: Path) -> None:
-    done = run(environment)
-    check_lines(done.stdout, STORY)
-    assert (done.returncode, done.stderr) == (0, "")
-    left = [path.name for path in tmp_path.iterdir()]
+@pytest.mark.play("quickstart.py")
+def test_quickstart_tells_whole_story(play: Play) -> None:
+    check_lines("\n".join(play.lines()), STORY)
+    left = [path.name for path in play.directory.iterdir()]
     assert len(left) == 1 and left[0].startswith("arr-inspector-")
 
 

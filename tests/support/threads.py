@@ -281,7 +281,7 @@ class Script:
     def __init__(self, source: str, url: str = "http://127.0.0.1:9", limit: float = LIMIT,
                  python: Optional[str] = None) -> None:
         program = _PRELUDE.format(url=url, limit=limit) + textwrap.dedent(source)
-        environment = dict(os.environ, PYTHONPATH=str(ROOT), PYTHONDONTWRITEBYTECODE="1")
+        environment = dict(os.environ, PYTHONPATH=str(ROOT))
         self.process = subprocess.Popen(
             [python or sys.executable, "-c", program], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, env=environment, cwd=str(ROOT),
