@@ -8,7 +8,7 @@ or `python -m arr.emulator` in a terminal.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, Union
+from typing import TYPE_CHECKING, BinaryIO
 
 from ._clock import Clock, SystemClock
 from ._emulator import (DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, DEFAULT_ALLOWED_HOSTS,
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-def read_archive(source: Union[str, PathLike[str], bytes, BinaryIO]) -> Archive:
+def read_archive(source: str | PathLike[str] | bytes | BinaryIO) -> Archive:
     """Open an ezArchive that an ingestion wrote: a path, the bytes, or a seekable binary file.
 
     A ValueError says what is wrong with it. ``arr/emulator/_archive.py`` documents the format.

@@ -12,7 +12,7 @@ prose, and they disagree in three places; decided here once:
 from __future__ import annotations
 
 import math
-from typing import Callable, Dict, List, Tuple, Union
+from typing import Callable, Union
 
 from .refusals import IngestionError, shown
 from .strict_json import load_json
@@ -20,8 +20,8 @@ from .strict_json import load_json
 FILE_NAME = "ModelIngestionSettings.json"
 MAX_SETTINGS_BYTES = 1 << 20
 
-Value = Union[bool, float, str, List[str]]
-Settings = Dict[str, Value]
+Value = Union[bool, float, str, list[str]]
+Settings = dict[str, Value]
 _Check = Callable[[object], str]  # returns what the value must be, or "" when it is that
 
 _AXES = ("default", "+x", "-x", "+y", "-y", "+z", "-z")
@@ -70,7 +70,7 @@ def _axis(value: object) -> str:
     return ""
 
 
-_KEYS: Dict[str, Tuple[Value, _Check]] = {
+_KEYS: dict[str, tuple[Value, _Check]] = {
     "scaling": (1.0, _scaling),
     "recenterToOrigin": (False, _flag),
     "opaqueMaterialDefaultSidedness": ("DoubleSided", _one_of("SingleSided", "DoubleSided")),

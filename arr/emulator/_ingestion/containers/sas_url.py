@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Dict, NamedTuple, Sequence
+from typing import NamedTuple, Sequence
 from urllib.parse import parse_qsl
 
 from ..refusals import IngestionError, shown
@@ -37,7 +37,7 @@ class BlobUrl(NamedTuple):
         return self.base
 
     @property
-    def parameters(self) -> Dict[str, str]:
+    def parameters(self) -> dict[str, str]:
         """The parameters of the SAS by name."""
         return dict(parse_qsl(self.sas, keep_blank_values=True))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import Optional
 
 from ..refusals import IngestionError, shown
 from ..spool import Span, Spool
@@ -41,7 +40,7 @@ def describe_fbx(spool: Spool, file: Span, name: str) -> ModelInfo:
     return ModelInfo(f"FBX {_dotted(_accepted(found, name))} ASCII")
 
 
-def _version(head: bytes) -> Optional[int]:
+def _version(head: bytes) -> int | None:
     match = _VERSION.search(head)
     if match:
         return int(match[1])
