@@ -82,7 +82,7 @@ class Fields:
 
     def integer(self, key: str, default: int | None = None, *, low: int = 0,
                 high: int = 1 << 53) -> int:
-        """Return a whole number between two limits; without a default it must be there."""
+        """Return an integer between two limits; without a default it must be there."""
         if key not in self.data and default is not None:
             return default
         value = self.data.get(key)
@@ -91,7 +91,7 @@ class Fields:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             top = "" if high == 1 << 53 else f" and {high}"
-            raise self.bad(key, f"a whole number {'between' if top else 'from'} {low}{top}")
+            raise self.bad(key, f"an integer {'between' if top else 'from'} {low}{top}")
         return value
 
     def numbers(self, key: str, count: int) -> tuple[float, ...] | None:

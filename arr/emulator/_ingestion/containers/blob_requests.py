@@ -177,7 +177,7 @@ class BlobClient:
                 f"The storage host {self._url.host} is too slow: {_DEADLINE / 60:.0f} minutes "
                 "were not enough.")
 
-    def _error(self, response: requests.Response) -> "tuple[str, bytes]":
+    def _error(self, response: requests.Response) -> tuple[str, bytes]:
         """Return the code of an error, and its text to look into; close the answer."""
         with Reply(response, self._check) as reply:
             detail = b"".join(reply.chunks(_MAX_ERROR_BYTES, _MAX_ERROR_BYTES))
