@@ -56,15 +56,15 @@ class Fault:
               "body", "after", "times", "probability", "seed")
     __slots__ = ("id", *FIELDS, "fired", "pattern", "damage", "_random", "_faults")
 
-    def __init__(self, faults: Faults, fault_id: int, method: object = "*", path: object = "*", *,
-                 status: object = None, retry_after: object = None, delay: object = 0.0,
-                 reset: object = False, truncate: object = False, garbage: object = False,
-                 body: object = None, after: object = False, times: object = None,
-                 probability: object = 1.0, seed: object = None) -> None:
+    def __init__(self, faults: Faults, fault_id: int, pattern: Pattern, *, status: object = None,
+                 retry_after: object = None, delay: object = 0.0, reset: object = False,
+                 truncate: object = False, garbage: object = False, body: object = None,
+                 after: object = False, times: object = None, probability: object = 1.0,
+                 seed: object = None) -> None:
         self._faults = faults
         self.id = fault_id
-        self.pattern = Pattern(method, path)
-        self.method, self.path = self.pattern.method, self.pattern.path
+        self.pattern = pattern
+        self.method, self.path = pattern.method, pattern.path
         self.status = whole_or_none("status", status, 200, 599)
         self.retry_after = _retry_after(retry_after)
         self.delay = number("delay", delay, 0.0, MAX_DELAY)
@@ -173,9 +173,9 @@ class Faults:
         self._holds: list[Hold] = []
         self._ids = count(1)
 
-    def add(self, *route: object, **effect: object) -> Fault:
+    def add(self, method: object = "*", path: object = "*", **effect: object) -> Fault:
         """Make a fault and add it; raise TypeError or ValueError."""
-        fault = Fault(self, next(self._ids), *route, **effect)
+        fault = Fault(self, next(self._ids), Pattern(method, path), **effect)
         with self.changed:
             self._faults.append(fault)
         return fault
