@@ -1,4 +1,4 @@
-"""Checks of values from outside: numbers and flags of callers and admin routes, names of hosts."""
+"""Checks values from outside: types and bounds of arguments, and which hosts are this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Emulator`: the local service as an object."""
+"""The public class ``Emulator``: the local service as an object."""
 
 from __future__ import annotations
 

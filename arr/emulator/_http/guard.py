@@ -1,4 +1,4 @@
-"""Protection from web pages: which Host and which Origin may talk to the emulator.
+"""Protects the emulator from web pages: checks the headers Host and Origin.
 
 A page on the internet can make a browser send requests to this machine. A foreign Host header
 means that a name of that page was pointed here (DNS rebinding); a foreign Origin on a request that

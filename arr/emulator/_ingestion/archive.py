@@ -1,4 +1,4 @@
-"""The ``.ezArchive`` file that an ingestion writes, and its reader.
+"""Writes and reads the ``.ezArchive`` file that is the result of an ingestion.
 
 The format of the real service was never published; this is the emulator's own. An archive is a
 zip file (zip64 where needed) that any zip tool opens:

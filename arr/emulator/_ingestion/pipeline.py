@@ -1,4 +1,4 @@
-"""The ingestion of a model: from the input container, checked, to an archive in the output one."""
+"""The steps of an ingestion: read the model, check it, write the archive."""
 
 from __future__ import annotations
 

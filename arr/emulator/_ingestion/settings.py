@@ -1,4 +1,4 @@
-"""``ModelIngestionSettings.json``: the options of an ingestion, as documented for 2019-12.
+"""Reads ``ModelIngestionSettings.json``, the options of an ingestion, as of December 2019.
 
 The file lies beside the model and holds one object, ``ez``. The documentation gives a schema and
 prose, and they disagree in three places; decided here once:

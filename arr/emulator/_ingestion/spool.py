@@ -1,4 +1,4 @@
-"""The files of one model on their way through: in memory while small, on disk when large."""
+"""Stores the files of one model during its ingestion: in memory, on disk when large."""
 
 from __future__ import annotations
 

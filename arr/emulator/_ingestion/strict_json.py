@@ -1,4 +1,4 @@
-"""JSON of foreign files: read strictly, within limits, its fields checked for their types."""
+"""Reads JSON files of models strictly and within limits, and checks the types of fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trouble on demand: faults, held replies and throttling for the routes of the service.
+"""Faults and held replies for the routes of the service, made on demand.
 
 A pattern names routes by the last segments of their path, without regard to case: `properties`,
 `sessions/create`, `models/*/status`, `sessions/*`; `*` alone means every route, and a leading `/`

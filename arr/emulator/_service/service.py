@@ -1,4 +1,4 @@
-"""The service: all state of one emulator, and the commands on it."""
+"""``Service``: all state of one emulator, and the commands that concern several parts of it."""
 
 from __future__ import annotations
 

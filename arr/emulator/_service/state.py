@@ -1,4 +1,4 @@
-"""Everything the emulator remembers: accounts, sessions and ingestions, behind one lock."""
+"""``State``: accounts, sessions and ingestions behind one lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Throttling: so many requests per minute, as the service allowed."""
+"""Counts the requests of each account in a minute, against a limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may call: the token route of all eras, the check of tokens, throttling."""
+"""Checks who calls: the token route of all versions, access tokens, throttling."""
 
 from __future__ import annotations
 

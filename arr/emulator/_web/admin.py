@@ -1,4 +1,4 @@
-"""The emulator's own routes under `/_emulator/`: the same as the methods of `Emulator`."""
+"""Handlers of the routes under ``/_emulator/``: the same commands as the methods of Emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Containers: where models are read from and archives are written to.
+"""Opens containers: where models are read from and archives are written to.
 
 A container is a directory below the emulator's container root (``file://`` URL) or an Azure Blob
 container (SAS URL). Names in a container have forward slashes.

@@ -1,4 +1,4 @@
-"""What every kind of container shares: its shape, the check of names, one refusal."""
+"""What all containers have in common: their interface, and the check of file names."""
 
 from __future__ import annotations
 

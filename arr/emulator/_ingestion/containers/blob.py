@@ -1,4 +1,4 @@
-"""Azure Blob containers, reached by their SAS URL through the Blob REST API.
+"""Reads and writes Azure Blob containers by SAS URL, through the Blob REST API.
 
 The SAS is a secret: it goes into requests and nowhere else, not into reasons, logs or reprs.
 """

@@ -1,4 +1,4 @@
-"""The XML answer to listing a blob container."""
+"""Parses the XML reply that lists the blobs of a container."""
 
 from __future__ import annotations
 

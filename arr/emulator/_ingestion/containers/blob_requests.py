@@ -1,4 +1,4 @@
-"""Requests to a blob container: retries, limits, and reasons instead of status codes."""
+"""Sends requests to a blob container: retries, limits, reasons for what failed."""
 
 from __future__ import annotations
 

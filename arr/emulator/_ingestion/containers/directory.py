@@ -1,4 +1,7 @@
-"""Containers that are directories below the emulator's container root, by ``file://`` URL."""
+"""Reads and writes containers that are directories, by ``file://`` URL.
+
+Only directories below the emulator's container root are opened.
+"""
 
 from __future__ import annotations
 

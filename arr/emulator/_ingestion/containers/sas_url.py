@@ -1,4 +1,4 @@
-"""SAS URLs of blob containers, taken apart with nothing left to interpretation."""
+"""Parses and checks SAS URLs of blob containers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bounding boxes: node transforms of glTF, and what the ingestion settings do to a box.
+"""Computes bounding boxes: node transforms of glTF, scaling, axes and centring of settings.
 
 A node contributes the box of the eight transformed corners of its mesh's box, as engines do:
 tight for turns by 90 degrees, somewhat larger than the mesh for others.

@@ -1,4 +1,4 @@
-"""FBX models: recognised, their version checked, and otherwise taken as they are."""
+"""Reads FBX models: checks the signature and the version; the rest is not looked at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Binary glTF: takes a GLB file of version 1 or 2 apart into its JSON text and its buffer."""
+"""Reads binary glTF (GLB, version 1 or 2): finds its JSON text and its buffer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""glTF models: finds the files that belong to one, checks its content and describes it."""
+"""Reads glTF models: finds their files, checks their content, counts and measures it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accessors of a glTF file: where their data lies, checked, and the values in it."""
+"""Reads accessors of a glTF file: checks where their data lies and yields the values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A parsed glTF file: its version, its tables and the references between them, all checked.
+"""Reads a glTF file's version, tables and references, and checks them.
 
 glTF 1.0 keeps dictionaries keyed by id where 2.0 keeps lists keyed by position. Here both are
 tables, dictionaries from key to object, so that everything above reads them alike.

@@ -1,4 +1,4 @@
-"""What is known of a model once it was read."""
+"""``ModelInfo``: what a reader of a format found out about a model."""
 
 from __future__ import annotations
 
