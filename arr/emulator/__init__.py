@@ -3,12 +3,22 @@
     with Emulator(port=0) as emulator:
         print(emulator.url, emulator.account_id, emulator.account_key)
 
-or `python -m arr.emulator` in a terminal.
+or ``python -m arr.emulator`` in a terminal. It imports nothing from the client. Its folders, from
+the bottom up; a file imports from its own folder and from those above it in this list:
+
+    _clock, _arguments    the time; checks of values from outside
+    _http/                sockets, HTTP and the lenient JSON of requests
+    _ingestion/           models: settings, checks, the archive
+        formats/          glTF, GLB and FBX files
+        containers/       Azure Blob containers and directories
+    _service/             state and commands: sessions, ingestions, tokens, throttling, faults
+    _web/                 routes, their handlers (one api_ file for each version), the pages
+    _emulator, _cli       the public class and the command line
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, Union
+from typing import TYPE_CHECKING, BinaryIO
 
 from ._clock import Clock, SystemClock
 from ._emulator import (DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, DEFAULT_ALLOWED_HOSTS,
@@ -33,10 +43,11 @@ __all__ = [
 ]
 
 
-def read_archive(source: Union[str, PathLike[str], bytes, BinaryIO]) -> Archive:
+def read_archive(source: str | PathLike[str] | bytes | BinaryIO) -> Archive:
     """Open an ezArchive that an ingestion wrote: a path, the bytes, or a seekable binary file.
 
-    A ValueError says what is wrong with it. ``arr/emulator/_archive.py`` documents the format.
+    A ValueError says what is wrong with it. The module ``_ingestion/archive.py`` documents the
+    format.
     """
     from ._ingestion.archive import Archive  # late: a service that ingests nothing needs no zipfile
 

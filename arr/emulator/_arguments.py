@@ -1,30 +1,74 @@
-"""Checks of numbers and flags that come from callers and from the admin routes."""
+"""Checks values from outside: types and bounds of arguments, and which hosts are this machine."""
 
 from __future__ import annotations
 
+import socket
+
+
+def must_be(name: str, kind: str, value: object) -> TypeError:
+    """Return the error of a value of another type."""
+    return TypeError(f"{name} must be {kind}, not {type(value).__name__}")
+
+
+def text(name: str, value: object) -> str:
+    """Return a str; raise TypeError for anything else."""
+    if not isinstance(value, str):
+        raise must_be(name, "a str", value)
+    return value
+
 
 def flag(name: str, value: object) -> bool:
-    """Return a truth value; raise TypeError for anything else."""
+    """Return a bool; raise TypeError for anything else."""
     if not isinstance(value, bool):
-        raise TypeError(f"{name} is true or false")
+        raise must_be(name, "a bool", value)
     return value
 
 
-def whole(name: str, value: object, least: int, most: int) -> int | None:
-    """Return a whole number within bounds, or None; raise TypeError or ValueError."""
-    if value is None:
-        return None
+def whole(name: str, value: object, least: int, most: int) -> int:
+    """Return an int within bounds; raise TypeError or ValueError."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} is a whole number")
+        raise must_be(name, "an int", value)
     if not least <= value <= most:
-        raise ValueError(f"{name} lies between {least} and {most}")
+        raise ValueError(f"{name} must be between {least} and {most}")
     return value
+
+
+def whole_or_none(name: str, value: object, least: int, most: int) -> int | None:
+    """Return an int within bounds, or None; raise TypeError or ValueError."""
+    return None if value is None else whole(name, value, least, most)
 
 
 def number(name: str, value: object, least: float, most: float) -> float:
-    """Return a number within bounds; raise TypeError or ValueError."""
+    """Return an int or float within bounds as a float; raise TypeError or ValueError."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is a number")
+        raise must_be(name, "a number", value)
     if not least <= value <= most:
-        raise ValueError(f"{name} lies between {least:g} and {most:g}")
+        raise ValueError(f"{name} must be between {least:g} and {most:g}")
     return float(value)
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a name or an address, without brackets, always means this machine.
+
+    Nothing is looked up. Addresses count in their full form only: some programs read `127.1` and
+    `0177.0.0.1` as this machine, others do not.
+    """
+    host = host.lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    if ":" in host:
+        return _packed(socket.AF_INET6, host) == b"\0" * 15 + b"\1"
+    return _packed(socket.AF_INET, host)[:1] == b"\x7f"
+
+
+def is_address(host: str) -> bool:
+    """Say whether it is an IP address in its full form."""
+    return _packed(socket.AF_INET6 if ":" in host else socket.AF_INET, host) != b""
+
+
+def _packed(family: int, host: str) -> bytes:
+    """Return the bytes of an address, none for anything else."""
+    try:
+        return socket.inet_pton(family, host)
+    except (OSError, ValueError, UnicodeError):
+        return b""

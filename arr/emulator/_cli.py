@@ -1,4 +1,4 @@
-"""The command line: `python -m arr.emulator`."""
+"""The command line ``python -m arr.emulator``: options, start, wait for Ctrl-C."""
 
 from __future__ import annotations
 

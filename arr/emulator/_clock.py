@@ -1,4 +1,7 @@
-"""Time as the emulator sees it: sessions, leases, tokens and throttling read no other clock."""
+"""Clocks: the protocol that a clock must have, and the machine's clock plus an offset.
+
+Sessions, leases, tokens and throttling read no other time than the emulator's clock.
+"""
 
 from __future__ import annotations
 

@@ -1,12 +1,11 @@
-"""`Emulator`: the local service as an object."""
+"""The public class ``Emulator``: the local service as an object."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Sequence
 
-from ._arguments import flag, number, whole
+from ._arguments import flag, is_loopback, number, text, whole
 from ._clock import Clock, SystemClock
-from ._http.guard import is_loopback
 from ._http.server import Server
 from ._service.faults import Fault, Faults, Hold
 from ._service.ingestions import Ingest, IngestionPool, default_ingest
@@ -50,14 +49,12 @@ class Emulator:
                  allow_remote: bool = False, idle_timeout: float = 120.0,
                  request_timeout: float = 10.0, ingestion_workers: int = 2,
                  ingest: Ingest | None = None) -> None:
-        if not isinstance(host, str):
-            raise TypeError("host is a text")
-        host = host.lower()
+        host = text("host", host).lower()
         if not is_loopback(host) and not flag("allow_remote", allow_remote):
             raise ValueError(f"{host!r} can be reached by other machines; the emulator protects "
                              "nothing, so say allow_remote=True if you mean it")
         self._host = host
-        self._port = whole("port", port, 0, 65_535) or 0
+        self._port = whole("port", port, 0, 65_535)
         account = Account(account_id, account_key)
         self.account_id = account.id
         self.account_key = account.key
@@ -66,7 +63,7 @@ class Emulator:
         self._request_timeout = number("request_timeout", request_timeout, 0.001, 86_400.0)
         self._pool = IngestionPool(
             default_ingest if ingest is None else ingest,
-            workers=whole("ingestion_workers", ingestion_workers, 1, 64) or 1,
+            workers=whole("ingestion_workers", ingestion_workers, 1, 64),
             container_root=None if container_root is None else _path(container_root),
             allowed_hosts=allowed_hosts)
         state = State(
@@ -162,8 +159,7 @@ class Emulator:
 
     def extend_session(self, session_id: str, minutes: int) -> bool:
         """Add minutes to the lease of a live session; return False when there is none such."""
-        added = whole("minutes", minutes, 1, 10**7) or 1
-        return self._service.state.lengthen(session_id, added * 60) > 0
+        return self._service.state.lengthen(session_id, minutes) is not None
 
     def wait_ingestions(self, timeout: float | None = 30.0) -> bool:
         """Wait in real time until no ingestion is at work; return False on time-out."""
@@ -186,7 +182,7 @@ class Emulator:
         what is no JSON. A status, body or reset keeps the service from acting, unless `after`
         is true. It fires `times` times (None: always) with a `probability` drawn from `seed`.
         """
-        return self._service.add_fault(
+        return self._service.faults.add(
             method, path, status=status, retry_after=retry_after, delay=delay, reset=reset,
             truncate=truncate, garbage=garbage, body=body, after=after, times=times,
             probability=probability, seed=seed)

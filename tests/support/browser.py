@@ -158,19 +158,21 @@ class Browser:
 
     def click(self, selector: str) -> None:
         """Click an element, as soon as it can be clicked."""
+        self._insist(selector, "click")
+
+    def write(self, selector: str, text: str) -> None:
+        """Replace what stands in an input, as soon as it can be written."""
+        self._insist(selector, "clear")
+        self.command("POST", self.element(selector) + "/value", {"text": text})
+
+    def _insist(self, selector: str, action: str) -> None:
         def attempt() -> bool:
             try:
-                self.command("POST", self.element(selector) + "/click")
+                self.command("POST", self.element(selector) + "/" + action)
             except Refused:
                 return False
             return True
-        self.wait(attempt, f"{selector} can be clicked")
-
-    def write(self, selector: str, text: str) -> None:
-        """Replace what stands in an input."""
-        element = self.element(selector)
-        self.command("POST", element + "/clear")
-        self.command("POST", element + "/value", {"text": text})
+        self.wait(attempt, f"{selector} takes the {action}")
 
     def press(self, key: str) -> None:
         """Press a key, wherever the focus is."""

@@ -24,6 +24,7 @@ from .threads import FAILURE, SUCCESS, Jobs, pending
 
 # -- places, flights, tokens -------------------------------------------------------------------
 
+
 def places_on_the_wire() -> Scenario:
     gate, inside, served = Gate(1), [], []
 

@@ -1,1 +1,1 @@
-"""Sockets and HTTP: bytes in, bytes out."""
+"""Sockets and HTTP: reads requests, writes replies, refuses foreign web pages."""

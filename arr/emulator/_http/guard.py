@@ -1,4 +1,4 @@
-"""Protection from web pages: which Host and which Origin may talk to the emulator.
+"""Protects the emulator from web pages: checks the headers Host and Origin.
 
 A page on the internet can make a browser send requests to this machine. A foreign Host header
 means that a name of that page was pointed here (DNS rebinding); a foreign Origin on a request that
@@ -7,26 +7,8 @@ changes something means that the page itself sent it.
 
 from __future__ import annotations
 
-import socket
-
+from .._arguments import is_address, is_loopback
 from .messages import HttpError, Request
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a name or address can only mean this machine. Nothing is looked up."""
-    if host in ("localhost", "::1") or host.endswith(".localhost"):
-        return True
-    return is_address(host) and ":" not in host and host.startswith("127.")
-
-
-def is_address(host: str) -> bool:
-    """Say whether it is an IP address in its plain form."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        socket.inet_pton(family, host)
-    except (OSError, ValueError, UnicodeError):
-        return False
-    return True
 
 
 def check_host(request: Request, bound: str, allow_remote: bool) -> None:

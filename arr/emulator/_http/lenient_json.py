@@ -1,4 +1,4 @@
-"""JSON as the service read it: single quotes and bare names are accepted, bad input is explained.
+"""Reads JSON as the service did, with single quotes and bare names, and writes strict JSON.
 
 The documented requests are single-quoted, so the strict parser of the standard library will not
 do alone. Here each token is written anew as strict JSON has it; ``json.loads`` reads the whole.

@@ -1,4 +1,4 @@
-"""HTTP messages: requests, replies and refusals. `_wire` reads and writes them."""
+"""HTTP messages: requests, replies, refusals. ``wire`` reads them, ``server`` writes them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class HttpError(Exception):
 
 
 class ConnectionEnded(Exception):
-    """The client has gone, or was idle for too long: there is nobody to answer."""
+    """The client has gone, or was idle for too long: no reply can be sent."""
 
 
 class Request:

@@ -1,4 +1,4 @@
-"""Sockets and threads: one thread per connection, and a stop that really stops."""
+"""The TCP server: a thread for each connection, and a stop that closes all of them."""
 
 from __future__ import annotations
 

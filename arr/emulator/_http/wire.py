@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection: requests are read with limits, replies leave in one piece.
+"""Reads HTTP/1.1 requests from one connection, within limits, and sends replies.
 
 `http.server` parses headers with the email package, one line at a time, without a deadline; this
 reads a head in one piece, refuses what is ambiguous and gives slow clients one deadline.
@@ -113,7 +113,7 @@ class Wire:
             start = max(0, len(buffer) - 3)
             self._fill()
             if buffer[0] == _TLS_HELLO:
-                # Somebody said https. It waits for an answer that HTTP cannot give.
+                # The client uses https, and waits for a TLS answer that HTTP cannot give.
                 _log.info("a connection was closed: it speaks TLS; the emulator is at http://")
                 raise ConnectionEnded
 

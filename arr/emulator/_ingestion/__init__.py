@@ -1,1 +1,1 @@
-"""Models: read from a container, checked, written to another one as an archive."""
+"""The ingestion of models: reads them from a container, checks them, writes an archive."""

@@ -1,4 +1,4 @@
-"""The ``.ezArchive`` file that an ingestion writes, and its reader.
+"""Writes and reads the ``.ezArchive`` file that is the result of an ingestion.
 
 The format of the real service was never published; this is the emulator's own. An archive is a
 zip file (zip64 where needed) that any zip tool opens:
@@ -29,7 +29,7 @@ import re
 import struct
 import zipfile
 from types import TracebackType
-from typing import IO, Any, BinaryIO, Dict, List, NamedTuple, Optional, Sequence, Type, Union
+from typing import IO, Any, BinaryIO, NamedTuple, Sequence
 
 from .containers.base import check_name
 from .refusals import IngestionError, shown
@@ -59,7 +59,7 @@ class ArchiveFile(NamedTuple):
 
 
 def write_archive(target: IO[bytes], spool: Spool, files: Sequence[StoredFile], *, model: str,
-                  summary: Dict[str, Any], settings: Dict[str, Any]) -> None:
+                  summary: dict[str, Any], settings: dict[str, Any]) -> None:
     """Write an archive of the given files, which must have different names."""
     ordered = sorted(files, key=lambda file: file.name)
     manifest = {
@@ -85,7 +85,7 @@ def _member(name: str, size: int) -> zipfile.ZipInfo:
     return info
 
 
-def read_archive(source: Union[str, os.PathLike[str], bytes, BinaryIO]) -> Archive:
+def read_archive(source: str | os.PathLike[str] | bytes | BinaryIO) -> Archive:
     """Open an ezArchive: a path, the bytes, or a seekable binary file (left open).
 
     Raises ArchiveError for whatever is not one; see this module for the format.
@@ -96,7 +96,7 @@ def read_archive(source: Union[str, os.PathLike[str], bytes, BinaryIO]) -> Archi
 class Archive:
     """An opened archive: its manifest, checked against its content, and the files in it."""
 
-    def __init__(self, source: Union[str, os.PathLike[str], bytes, BinaryIO]) -> None:
+    def __init__(self, source: str | os.PathLike[str] | bytes | BinaryIO) -> None:
         if isinstance(source, (bytes, bytearray, memoryview)):
             source = io.BytesIO(source)
         try:
@@ -124,11 +124,11 @@ class Archive:
             raise ArchiveError(
                 f"The ezArchive is of version {manifest.data['formatVersion']}; version "
                 f"{FORMAT_VERSION} is supported.")
-        self.manifest: Dict[str, Any] = manifest.data
+        self.manifest: dict[str, Any] = manifest.data
         self.model = manifest.text("model")
-        self.summary: Dict[str, Any] = (manifest.child("summary") or Fields({}, "")).data
-        self.settings: Dict[str, Any] = (manifest.child("settings") or Fields({}, "")).data
-        self.files: List[ArchiveFile] = []
+        self.summary: dict[str, Any] = (manifest.child("summary") or Fields({}, "")).data
+        self.settings: dict[str, Any] = (manifest.child("settings") or Fields({}, "")).data
+        self.files: list[ArchiveFile] = []
         for entry in manifest.children("files"):
             name = check_name(entry.text("name"), f"{entry.where}.name")
             file = ArchiveFile(name, entry.integer("size"), entry.text("sha256"))
@@ -148,11 +148,11 @@ class Archive:
         if self.model not in self._by_name:
             raise ArchiveError("The model that the manifest names is not in the archive.")
 
-    def _members(self) -> Dict[str, zipfile.ZipInfo]:
+    def _members(self) -> dict[str, zipfile.ZipInfo]:
         infos = self._zip.infolist()
         if len(infos) > _MAX_MEMBERS:
             raise ArchiveError(f"The archive has more than {_MAX_MEMBERS} members.")
-        members: Dict[str, zipfile.ZipInfo] = {}
+        members: dict[str, zipfile.ZipInfo] = {}
         # Stored members that do not overlap cannot hold more than the file has: no zip bombs.
         place = 0
         for info in sorted(infos, key=lambda info: info.header_offset):
@@ -175,8 +175,8 @@ class Archive:
     def __enter__(self) -> Archive:
         return self
 
-    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
-                 trace: Optional[TracebackType]) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
         self.close()
 
     def __repr__(self) -> str:

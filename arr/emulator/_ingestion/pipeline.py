@@ -1,4 +1,4 @@
-"""The ingestion of a model: from the input container, checked, to an archive in the output one."""
+"""The steps of an ingestion: read the model, check it, write the archive."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Sequence, cast
+from typing import Any, BinaryIO, Callable, Iterator, Sequence, cast
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from .archive import write_archive
@@ -45,13 +45,13 @@ class Summary:
     model: str
     info: ModelInfo
     settings: Settings
-    box: Optional[Box]
+    box: Box | None
     files: Sequence[StoredFile]
     archive: str
     archive_size: int
     archive_sha256: str
 
-    def as_dict(self) -> Dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return it all as JSON values."""
         return {
             "model": self.model,
@@ -64,7 +64,7 @@ class Summary:
         }
 
 
-def described(info: ModelInfo, box: Optional[Box]) -> Dict[str, Any]:
+def described(info: ModelInfo, box: Box | None) -> dict[str, Any]:
     """Return the description of a model as JSON values, the same for page and manifest."""
     return {
         "format": info.format, "generator": info.generator, "meshes": info.meshes,
@@ -75,12 +75,12 @@ def described(info: ModelInfo, box: Optional[Box]) -> Dict[str, Any]:
     }
 
 
-def _box(box: Optional[Box]) -> Optional[Dict[str, List[float]]]:
+def _box(box: Box | None) -> dict[str, list[float]] | None:
     return None if box is None else {"min": list(box[0]), "max": list(box[1])}
 
 
 def ingest(model_name: str, model_url: str, asset_container_url: str, *,
-           container_root: Optional[Path], allowed_hosts: Sequence[str],
+           container_root: Path | None, allowed_hosts: Sequence[str],
            report: Report) -> Summary:
     """Ingest a model in the calling thread; IngestionError says what is wrong with the input.
 
@@ -102,7 +102,7 @@ def ingest(model_name: str, model_url: str, asset_container_url: str, *,
 
 class _Ingestion:
 
-    def __init__(self, name: str, source: Container, target: Container, names: List[str],
+    def __init__(self, name: str, source: Container, target: Container, names: list[str],
                  spool: Spool, report: Report) -> None:
         self._name = name
         self._folder = posixpath.dirname(name)
@@ -111,7 +111,7 @@ class _Ingestion:
         self._names = names
         self._spool = spool
         self._report = report
-        self._files: Dict[str, StoredFile] = {}
+        self._files: dict[str, StoredFile] = {}
 
     def run(self) -> Summary:
         self._report(0.1, f"reading {self._name}")
@@ -122,7 +122,7 @@ class _Ingestion:
         info = self._describe(kind, model)
         box = info.box
         if box is not None:
-            box = configure(box, cast("List[str]", settings["axis"]),
+            box = configure(box, cast("list[str]", settings["axis"]),
                             cast(float, settings["scaling"]), bool(settings["recenterToOrigin"]))
             if not is_finite(box):
                 raise IngestionError(
@@ -195,7 +195,7 @@ class _Ingestion:
             self._files[path] = self._spool.add(path, chunks)
         return self._files[path].span
 
-    def _write(self, info: ModelInfo, settings: Settings, box: Optional[Box]) -> Summary:
+    def _write(self, info: ModelInfo, settings: Settings, box: Box | None) -> Summary:
         stem = posixpath.basename(self._name)
         stem = stem[:stem.rfind(".")] if stem.rfind(".") > 0 else stem
         name = f"{stem}.ezArchive"

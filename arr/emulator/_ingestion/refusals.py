@@ -1,4 +1,4 @@
-"""Refusals: the error that says why a model is not ingested, and the limits of one model."""
+"""The error that says why a model is not ingested, and the limits of one model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``ModelIngestionSettings.json``: the options of an ingestion, as documented for 2019-12.
+"""Reads ``ModelIngestionSettings.json``, the options of an ingestion, as of December 2019.
 
 The file lies beside the model and holds one object, ``ez``. The documentation gives a schema and
 prose, and they disagree in three places; decided here once:
@@ -12,7 +12,7 @@ prose, and they disagree in three places; decided here once:
 from __future__ import annotations
 
 import math
-from typing import Callable, Dict, List, Tuple, Union
+from typing import Any, Callable, Iterable, NamedTuple, Union
 
 from .refusals import IngestionError, shown
 from .strict_json import load_json
@@ -20,9 +20,8 @@ from .strict_json import load_json
 FILE_NAME = "ModelIngestionSettings.json"
 MAX_SETTINGS_BYTES = 1 << 20
 
-Value = Union[bool, float, str, List[str]]
-Settings = Dict[str, Value]
-_Check = Callable[[object], str]  # returns what the value must be, or "" when it is that
+Value = Union[bool, float, str, list[str]]
+Settings = dict[str, Value]
 
 _AXES = ("default", "+x", "-x", "+y", "-y", "+z", "-z")
 
@@ -33,64 +32,64 @@ def _spelled(value: object) -> str:
     return shown(value)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _quoted(names: Iterable[str], between: str) -> str:
+    return between.join(f'"{name}"' for name in names)
 
 
-def _flag(value: object) -> str:
-    return "" if isinstance(value, bool) else "true or false"
+class _Key(NamedTuple):
+    """A key of the file: its default, what it must be, and whether a value is that."""
+
+    default: Value
+    expected: str
+    accepts: Callable[[Any], bool]
 
 
-def _text(value: object) -> str:
-    return "" if isinstance(value, str) else "a string"
+def _flag(default: bool) -> _Key:
+    return _Key(default, "true or false", lambda value: isinstance(value, bool))
 
 
-def _scaling(value: object) -> str:
-    good = isinstance(value, (int, float)) and _is_number(value) and 0 < value < math.inf
-    return "" if good else "a number above 0"
+def _one_of(*names: str, default: str) -> _Key:
+    return _Key(default, _quoted(names, " or "),
+                lambda value: isinstance(value, str) and value in names)
 
 
-def _count(value: object) -> str:
-    good = isinstance(value, int) and _is_number(value) and 1 <= value < 1 << 31
-    return "" if good else "a whole number from 1"
+def _is_number(value: object, *kinds: type) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
-def _one_of(*names: str) -> _Check:
-    expected = " or ".join(f'"{name}"' for name in names)
-    return lambda value: "" if isinstance(value, str) and value in names else expected
+def _are_axes(value: object) -> bool:
+    return (isinstance(value, list) and len(value) == 3
+            and all(isinstance(name, str) and name in _AXES for name in value)
+            and len({"xyz"[place] if name == "default" else name[1]
+                     for place, name in enumerate(value)}) == 3)
 
 
-def _axis(value: object) -> str:
-    if not isinstance(value, list) or len(value) != 3 \
-            or not all(isinstance(name, str) and name in _AXES for name in value):
-        return "a list of three of " + ", ".join(f'"{name}"' for name in _AXES)
-    used = {"xyz"[place] if name == "default" else name[1] for place, name in enumerate(value)}
-    if len(used) < 3:
-        return 'a list of three different axes ("default" stands for the axis of its place)'
-    return ""
-
-
-_KEYS: Dict[str, Tuple[Value, _Check]] = {
-    "scaling": (1.0, _scaling),
-    "recenterToOrigin": (False, _flag),
-    "opaqueMaterialDefaultSidedness": ("DoubleSided", _one_of("SingleSided", "DoubleSided")),
-    "material-override": ("", _text),
-    "gammaToLinearMaterial": (False, _flag),
-    "gammaToLinearVertex": (False, _flag),
-    "sceneGraphMode": ("dynamic", _one_of("none", "static", "dynamic")),
-    "generateCollisionMesh": (True, _flag),
-    "unlitMaterials": (False, _flag),
-    "axis": (["default", "default", "default"], _axis),
-    "meshType": ("merge", _one_of("merge", "compact")),
-    "numberOfMergedMeshes": (16, _count),
+_KEYS = {
+    "scaling": _Key(1.0, "a number above 0", lambda value: _is_number(value, int, float)
+                    and 0 < value < math.inf),
+    "recenterToOrigin": _flag(False),
+    "opaqueMaterialDefaultSidedness": _one_of("SingleSided", "DoubleSided",
+                                              default="DoubleSided"),
+    "material-override": _Key("", "a string", lambda value: isinstance(value, str)),
+    "gammaToLinearMaterial": _flag(False),
+    "gammaToLinearVertex": _flag(False),
+    "sceneGraphMode": _one_of("none", "static", "dynamic", default="dynamic"),
+    "generateCollisionMesh": _flag(True),
+    "unlitMaterials": _flag(False),
+    "axis": _Key(["default", "default", "default"],
+                 f"a list of three different axes, each one of {_quoted(_AXES, ', ')} "
+                 '("default" stands for the axis of its place)', _are_axes),
+    "meshType": _one_of("merge", "compact", default="merge"),
+    "numberOfMergedMeshes": _Key(16, "an integer from 1", lambda value: _is_number(value, int)
+                                 and 1 <= value < 1 << 31),
 }
 
 
 def default_settings(*, fbx: bool) -> Settings:
     """Return the settings of a model without a settings file."""
     settings: Settings = {
-        key: list(value) if isinstance(value, list) else value
-        for key, (value, _) in _KEYS.items()}
+        name: list(key.default) if isinstance(key.default, list) else key.default
+        for name, key in _KEYS.items()}
     settings["gammaToLinearMaterial"] = settings["gammaToLinearVertex"] = fbx
     return settings
 
@@ -113,9 +112,8 @@ def parse_settings(data: bytes, *, fbx: bool) -> Settings:
             raise IngestionError(
                 f"{FILE_NAME}: ez has the unknown key {shown(key)}; the known ones are "
                 f"{', '.join(_KEYS)}.")
-        expected = _KEYS[key][1](value)
-        if expected:
-            raise IngestionError(
-                f"{FILE_NAME}: ez.{key} must be {expected}, not {_spelled(value)}.")
+        if not _KEYS[key].accepts(value):
+            raise IngestionError(f"{FILE_NAME}: ez.{key} must be {_KEYS[key].expected}, not "
+                                 f"{_spelled(value)}.")
         settings[key] = float(value) if key == "scaling" else value
     return settings

@@ -1,11 +1,11 @@
-"""The files of one model on their way through: in memory while small, on disk when large."""
+"""Stores the files of one model during its ingestion: in memory, on disk when large."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
 from types import TracebackType
-from typing import Iterable, Iterator, NamedTuple, Optional, Type
+from typing import Iterable, Iterator, NamedTuple
 
 from .refusals import IngestionError
 
@@ -42,8 +42,8 @@ class Spool:
     def __enter__(self) -> Spool:
         return self
 
-    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
-                 trace: Optional[TracebackType]) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
         self._file.close()
 
     def add(self, name: str, chunks: Iterable[bytes]) -> StoredFile:

@@ -1,10 +1,10 @@
-"""JSON of foreign files: read strictly, within limits, its fields checked for their types."""
+"""Reads JSON files of models strictly and within limits, and checks the types of fields."""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any, Callable, Dict, Iterator, List, NoReturn, Optional, Tuple
+from typing import Any, Callable, Iterator, NoReturn
 
 from .refusals import IngestionError, shown, size_text
 
@@ -24,8 +24,8 @@ def _bounded_int(text: str) -> int:
     return int(text)
 
 
-def _unique_keys(pairs: List[Tuple[str, object]]) -> Dict[str, object]:
-    found: Dict[str, object] = {}
+def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
     for key, value in pairs:
         if key in found:
             raise ValueError(f"the key {shown(key)} appears twice in one object")
@@ -45,7 +45,7 @@ def load_json(data: bytes, what: str, *, unique: bool = False) -> Any:
             f"{what} holds more than {MAX_JSON_OBJECTS:,} JSON objects and lists.")
     if objects + data.count(b",") > MAX_JSON_VALUES:
         raise IngestionError(f"{what} holds more than {MAX_JSON_VALUES:,} JSON values.")
-    hook: Optional[Callable[[List[Tuple[str, object]]], object]]
+    hook: Callable[[list[tuple[str, object]]], object] | None
     hook = _unique_keys if unique else None
     try:
         text = data.decode("utf-8-sig")
@@ -69,7 +69,7 @@ class Fields:
     def __init__(self, data: object, where: str) -> None:
         if not isinstance(data, dict):
             raise IngestionError(f"{where} must be a JSON object, not {shown(data)}.")
-        self.data: Dict[str, Any] = data
+        self.data: dict[str, Any] = data
         self.where = where
 
     def __contains__(self, key: str) -> bool:
@@ -80,9 +80,9 @@ class Fields:
         found = f"not {shown(self.data[key])}" if key in self.data else "but it is missing"
         return IngestionError(f"{self.where}.{key} must be {expected}, {found}.")
 
-    def integer(self, key: str, default: Optional[int] = None, *, low: int = 0,
+    def integer(self, key: str, default: int | None = None, *, low: int = 0,
                 high: int = 1 << 53) -> int:
-        """Return a whole number between two limits; without a default it must be there."""
+        """Return an integer between two limits; without a default it must be there."""
         if key not in self.data and default is not None:
             return default
         value = self.data.get(key)
@@ -91,10 +91,10 @@ class Fields:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             top = "" if high == 1 << 53 else f" and {high}"
-            raise self.bad(key, f"a whole number {'between' if top else 'from'} {low}{top}")
+            raise self.bad(key, f"an integer {'between' if top else 'from'} {low}{top}")
         return value
 
-    def numbers(self, key: str, count: int) -> Optional[Tuple[float, ...]]:
+    def numbers(self, key: str, count: int) -> tuple[float, ...] | None:
         """Return a list of so many finite numbers, or None when the key is absent."""
         if key not in self.data:
             return None
@@ -108,7 +108,7 @@ class Fields:
                     f"{self.where}.{key} must hold finite numbers only, not {shown(value)}.")
         return tuple(map(float, values))
 
-    def text(self, key: str, default: Optional[str] = None) -> str:
+    def text(self, key: str, default: str | None = None) -> str:
         """Return a string; without a default it must be there."""
         value = self.data.get(key, default)
         if not isinstance(value, str):
@@ -122,14 +122,14 @@ class Fields:
             raise self.bad(key, "true or false")
         return value
 
-    def array(self, key: str) -> List[Any]:
+    def array(self, key: str) -> list[Any]:
         """Return a list, empty when absent."""
         value = self.data.get(key, [])
         if not isinstance(value, list):
             raise self.bad(key, "a list")
         return value
 
-    def child(self, key: str) -> Optional[Fields]:
+    def child(self, key: str) -> Fields | None:
         """Return the object under a key, or None when absent."""
         if key not in self.data:
             return None

@@ -1,1 +1,1 @@
-"""What the service knows and does: sessions, ingestions, tokens, faults. No text of the wire."""
+"""State and commands: sessions, ingestions, tokens, throttling, faults. Knows no protocol."""

@@ -7,7 +7,7 @@ from itertools import count
 from threading import Condition, Event
 from typing import TYPE_CHECKING, Any
 
-from .._arguments import flag, number, whole
+from .._arguments import flag, must_be, number, text, whole, whole_or_none
 from .._http.lenient_json import dumps
 from .._http.messages import Reply
 from .patterns import Pattern, Patterns
@@ -20,33 +20,46 @@ MAX_DELAY = 3_600.0
 
 
 class Fault:
-    """One fault, as `Emulator.add_fault` made it."""
+    """One fault, as `Emulator.add_fault` made it; raises TypeError or ValueError when made."""
 
-    __slots__ = ("id", "pattern", "status", "retry_after", "delay", "damage", "body", "after",
-                 "times", "probability", "seed", "fired", "_random", "_faults")
+    FIELDS = ("method", "path", "status", "retry_after", "delay", "reset", "truncate", "garbage",
+              "body", "after", "times", "probability", "seed")
+    __slots__ = ("id", *FIELDS, "fired", "pattern", "damage", "_random", "_faults")
 
-    def __init__(self, fault_id: int, pattern: Pattern, *, status: int | None,
-                 retry_after: str, delay: float, damage: str, body: str | None, after: bool,
-                 times: int | None, probability: float, seed: int | None,
-                 faults: Faults) -> None:
+    def __init__(self, faults: Faults, fault_id: int, pattern: Pattern, *, status: object = None,
+                 retry_after: object = None, delay: object = 0.0, reset: object = False,
+                 truncate: object = False, garbage: object = False, body: object = None,
+                 after: object = False, times: object = None, probability: object = 1.0,
+                 seed: object = None) -> None:
+        self._faults = faults
         self.id = fault_id
         self.pattern = pattern
-        self.status = status
-        self.retry_after = retry_after
-        self.delay = delay
-        self.damage = damage
-        self.body = body
-        self.after = after
-        self.times = times
-        self.probability = probability
-        self.seed = seed
+        self.method, self.path = pattern.method, pattern.path
+        self.status = whole_or_none("status", status, 200, 599)
+        self.retry_after = _retry_after(retry_after)
+        self.delay = number("delay", delay, 0.0, MAX_DELAY)
+        self.reset = flag("reset", reset)
+        self.truncate = flag("truncate", truncate)
+        self.garbage = flag("garbage", garbage)
+        self.body = None if body is None else text("body", body)
+        self.after = flag("after", after)
+        self.times = whole_or_none("times", times, 1, 10**9)
+        self.probability = number("probability", probability, 0.0, 1.0)
+        self.seed = whole_or_none("seed", seed, -2**63, 2**63)
         self.fired = 0
+        damages = [name for name in ("reset", "truncate", "garbage") if getattr(self, name)]
+        if len(damages) > 1:
+            raise ValueError("a fault takes one of reset, truncate and garbage")
+        self.damage = "".join(damages)
+        if not (self.status or damages or self.delay or body is not None
+                or retry_after is not None):
+            raise ValueError("a fault needs an effect: status, retry_after, delay, reset, "
+                             "truncate, garbage or body")
         self._random: Random | None = None
-        if probability < 1.0:
+        if self.probability < 1.0:
             import random  # kept out of the start-up time
 
-            self._random = random.Random(seed)
-        self._faults = faults
+            self._random = random.Random(self.seed)
 
     def __repr__(self) -> str:
         usual = {"status": None, "retry_after": None, "delay": 0.0, "body": None, "times": None,
@@ -94,14 +107,7 @@ class Fault:
 
     def as_dict(self) -> dict[str, Any]:
         """Return every field by its name."""
-        return {
-            "id": self.id, "method": self.pattern.method, "path": self.pattern.path,
-            "status": self.status, "retry_after": self.retry_after or None, "delay": self.delay,
-            "reset": self.damage == "reset", "truncate": self.damage == "truncate",
-            "garbage": self.damage == "garbage", "body": self.body, "after": self.after,
-            "times": self.times, "probability": self.probability, "seed": self.seed,
-            "fired": self.fired,
-        }
+        return {name: getattr(self, name) for name in ("id", *self.FIELDS, "fired")}
 
 
 class Hold:
@@ -150,28 +156,9 @@ class Faults:
         self._made: deque[Fault | Hold] = deque(maxlen=100)
         self._ids = count(1)
 
-    def add(self, method: object, path: object, *, status: object, retry_after: object,
-            delay: object, reset: object, truncate: object, garbage: object, body: object,
-            after: object, times: object, probability: object, seed: object) -> Fault:
-        """Check the values and add a fault; raise TypeError or ValueError."""
-        damages = [name for name, on in (("reset", reset), ("truncate", truncate),
-                                         ("garbage", garbage)) if flag(name, on)]
-        if len(damages) > 1:
-            raise ValueError("a fault takes one of reset, truncate and garbage")
-        wait = number("delay", delay, 0.0, MAX_DELAY)
-        if body is not None and not isinstance(body, str):
-            raise TypeError("body is a text")
-        code = whole("status", status, 200, 599)
-        if not (code or damages or wait or body is not None or retry_after is not None):
-            raise ValueError("a fault needs an effect: status, retry_after, delay, reset, "
-                             "truncate, garbage or body")
-        fault = Fault(
-            next(self._ids), self._patterns.parse(method, path), status=code,
-            retry_after=_retry_after(retry_after), delay=wait,
-            damage=damages[0] if damages else "", body=body, after=flag("after", after),
-            times=whole("times", times, 1, 10**9),
-            probability=number("probability", probability, 0.0, 1.0),
-            seed=whole("seed", seed, -2**63, 2**63), faults=self)
+    def add(self, method: object = "*", path: object = "*", **effect: object) -> Fault:
+        """Make a fault and add it; raise TypeError or ValueError."""
+        fault = Fault(self, next(self._ids), self._patterns.parse(method, path), **effect)
         with self.changed:
             self._faults.append(fault)
             self._made.append(fault)
@@ -179,7 +166,7 @@ class Faults:
 
     def hold(self, method: object, path: object, times: object) -> Hold:
         """Add a hold for the next `times` requests."""
-        hold = Hold(self._patterns.parse(method, path), whole("times", times, 1, 10**9) or 1, self)
+        hold = Hold(self._patterns.parse(method, path), whole("times", times, 1, 10**9), self)
         with self.changed:
             self._holds.append(hold)
             self._made.append(hold)
@@ -278,12 +265,12 @@ class Faults:
             return [fault.as_dict() for fault in self._faults]
 
 
-def _retry_after(value: object) -> str:
+def _retry_after(value: object) -> str | None:
     if value is None:
-        return ""
+        return None
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise TypeError("retry_after is a number of seconds or the text of the header")
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    if not text or len(text) > 200 or not (text.isascii() and text.isprintable()):
+        raise must_be("retry_after", "a number of seconds or a str", value)
+    header = f"{value:g}" if isinstance(value, float) else str(value)
+    if not header or len(header) > 200 or not (header.isascii() and header.isprintable()):
         raise ValueError("retry_after must be printable ASCII")
-    return text
+    return header

@@ -1,4 +1,4 @@
-"""Model ingestions: a record for each, and a small pool of daemon threads that does the work."""
+"""``Ingestion``, a record of one ingestion, and the daemon threads that run ingestions."""
 
 from __future__ import annotations
 

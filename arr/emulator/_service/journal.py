@@ -1,4 +1,4 @@
-"""What was asked and answered: the last requests, and texts made safe for logs and pages."""
+"""Stores the last requests, and removes secrets from texts for logs and pages."""
 
 from __future__ import annotations
 

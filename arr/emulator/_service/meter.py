@@ -1,4 +1,4 @@
-"""How many requests there were and how long they took, second by second: what the charts show."""
+"""Counts requests and their durations second by second, for the charts of the pages."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Iterable
 
+from .._arguments import text
+
 _LONGEST = 100  # characters of a pattern that a message quotes
 
 
@@ -19,11 +21,9 @@ class Pattern:
     __slots__ = ("method", "path", "_segments", "_whole")
 
     def __init__(self, method: object, path: object) -> None:
-        if not isinstance(method, str) or not isinstance(path, str):
-            raise TypeError("method and path are texts, such as 'GET' and 'properties'")
-        self.method = method.upper() or "*"
-        self.path = path or "*"
-        self._whole = path.startswith("/")
+        self.method = text("method", method).upper() or "*"
+        self.path = text("path", path) or "*"
+        self._whole = self.path.startswith("/")
         self._segments = tuple(part for part in self.path.lower().split("/") if part)
         if not self._segments or not (self.path + self.method).isprintable():
             raise ValueError(f"{path!r} names no route; take the end of a path, or '*'")

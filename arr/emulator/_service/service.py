@@ -1,4 +1,4 @@
-"""The service: all state of one emulator, and the commands on it."""
+"""``Service``: all state of one emulator, and the commands that concern several parts of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import _clock
 from .._clock import Clock
-from .faults import Fault, Faults
+from .faults import Faults
 from .journal import Journal
 from .meter import Meter
 from .state import State
@@ -28,17 +28,6 @@ class Service:
         self.throttle = Throttle(clock.monotonic)
         self.journal = Journal()
         self.meter = Meter()
-
-    def add_fault(self, method: object = "*", path: object = "*", *, status: object = None,
-                  retry_after: object = None, delay: object = 0.0, reset: object = False,
-                  truncate: object = False, garbage: object = False, body: object = None,
-                  after: object = False, times: object = None, probability: object = 1.0,
-                  seed: object = None) -> Fault:
-        """Add a fault; see `Emulator.add_fault`."""
-        return self.faults.add(
-            method, path, status=status, retry_after=retry_after, delay=delay, reset=reset,
-            truncate=truncate, garbage=garbage, body=body, after=after, times=times,
-            probability=probability, seed=seed)
 
     def advance(self, seconds: object) -> None:
         """Move the clock forward."""

@@ -1,4 +1,4 @@
-"""A rendering session: its states and its lease, computed from the clock whenever it is read.
+"""``Session``: a rendering session, its states and its lease, computed from the clock when read.
 
     create -> Starting -> Ready -> Expired | Stopped | Error
               Starting -> Stopped | Error

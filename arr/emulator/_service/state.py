@@ -1,4 +1,4 @@
-"""Everything the emulator remembers: accounts, sessions and ingestions, behind one lock."""
+"""``State``: accounts, sessions and ingestions behind one lock."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from itertools import islice
 from threading import Lock
 from typing import Any, Callable, Mapping, TypeVar, Union
 
-from .._arguments import whole
+from .._arguments import text, whole, whole_or_none
 from .._clock import Clock
 from .ingestions import RUNNING, Ingestion, IngestionPool
 from .journal import Record
-from .sessions import LIVE, SIZES, LeaseRefused, Session
+from .sessions import LIVE, SIZES, Session
 from .tokens import ACCOUNT_ID
 
 Capacity = Union[int, Mapping[str, int], None]
@@ -53,13 +53,11 @@ class Account:
     __slots__ = ("id", "key")
 
     def __init__(self, account_id: str, key: str) -> None:
-        if not isinstance(account_id, str) or not isinstance(key, str):
-            raise TypeError("account id and key are texts")
-        if not ACCOUNT_ID.fullmatch(account_id):
-            raise ValueError("an account id is a GUID, or up to 64 letters, digits and '.', '_', "
-                             "'-'")
-        if not (key and key.isascii() and key.isprintable() and " " not in key):
-            raise ValueError("an account key is printable ASCII without spaces")
+        if not ACCOUNT_ID.fullmatch(text("account_id", account_id)):
+            raise ValueError("account_id must be a GUID, or up to 64 letters, digits and '.', "
+                             "'_', '-'")
+        if not text("account_key", key).isascii() or not key.isprintable() or " " in key or not key:
+            raise ValueError("account_key must be printable ASCII without spaces")
         self.id = account_id
         self.key = key
 
@@ -186,17 +184,15 @@ class State:
             session.stop(now)
             return True
 
-    def lengthen(self, session_id: str, seconds: int) -> int:
-        """Add to the lease of a live session; return the new total, 0 for no such session."""
+    def lengthen(self, session_id: str, minutes: object) -> int | None:
+        """Add to a live session's lease; return its seconds now, None for no such session."""
+        seconds = whole("minutes", minutes, 1, 10**7) * 60
         now = self._clock.monotonic()
         with self._lock:
             session = self._live.get(session_id.lower())
-            if session is None:
-                return 0
-            try:
-                session.extend(now, session.lease + seconds)
-            except LeaseRefused:
-                return 0
+            if session is None or session.status(now) not in LIVE:
+                return None
+            session.extend(now, session.lease + seconds)
             return session.lease
 
     def inspect(self, session_id: str) -> dict[str, Any] | None:
@@ -246,8 +242,8 @@ class State:
         given = capacity if isinstance(capacity, Mapping) else dict.fromkeys(SIZES, capacity)
         unknown = set(given) - set(SIZES)
         if unknown:
-            raise ValueError(f"capacity is given per size: {', '.join(SIZES)}")
-        limits = {size: whole(f"capacity of {size}", limit, 0, 10**9)
+            raise ValueError(f"capacity must be given for the sizes {', '.join(SIZES)}")
+        limits = {size: whole_or_none(f"capacity of {size}", limit, 0, 10**9)
                   for size, limit in given.items()}
         with self._lock:
             self._capacity = {**dict.fromkeys(SIZES), **self._capacity, **limits}

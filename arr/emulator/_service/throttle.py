@@ -1,4 +1,4 @@
-"""Throttling: so many requests per minute, as the service allowed."""
+"""Counts the requests of each account in a minute, against a limit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from threading import Lock
 from typing import Callable
 
-from .._arguments import whole
+from .._arguments import whole_or_none
 
 
 class Throttle:
@@ -20,7 +20,7 @@ class Throttle:
 
     def set(self, per_minute: object) -> None:
         """Allow so many requests, or any number for None; start all counts anew."""
-        limit = whole("per_minute", per_minute, 0, 10**9)
+        limit = whole_or_none("per_minute", per_minute, 0, 10**9)
         with self._lock:
             self.per_minute = limit
             self._windows.clear()

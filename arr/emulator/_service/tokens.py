@@ -1,4 +1,4 @@
-"""The Secure Token Service: access tokens are real signed JWTs with an `exp`."""
+"""Issues and checks access tokens: signed JWTs with an ``exp``, as the service's were."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Requests into commands of the service, its state into replies; the pages."""
+"""Answers requests: routes, their handlers, and the pages for browsers."""

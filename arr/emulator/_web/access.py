@@ -1,8 +1,9 @@
-"""Who may call: the token route of all eras, the check of tokens, throttling."""
+"""Checks who calls: the token route of all versions, access tokens, throttling."""
 
 from __future__ import annotations
 
 from .._http.messages import HttpError, Reply
+from .._service.state import Account
 from .._service.tokens import bearer, key_matches
 from .call import NO_STORE, Call, json_reply
 
@@ -11,27 +12,31 @@ def token(call: Call) -> Reply:
     """Exchange `Bearer <account id>:<account key>` for an access token."""
     service = call.service
     account = service.state.account(call.params["account"])
-    given = bearer(call.request.headers.get("authorization", ""))
-    account_id, colon, key = given.partition(":")
     if account is None:
-        reason = "there is no such account"
-    elif not given:
-        reason = "the header 'Authorization: Bearer <account id>:<account key>' is missing"
-    elif not colon:
-        # An Azure AD token: not yet supported in December 2019.
-        reason = "" if service.accept_authentication_token else (
-            "authentication tokens are not supported; start the emulator with "
-            "accept_authentication_token to allow them")
-    elif account_id.lower() != account.id.lower():
-        reason = "the account id of the header is not the one of the path"
-    else:
-        reason = "" if key_matches(key, account.key) else "the account key is wrong"
-    if account is None or reason:
-        raise HttpError(401, reason)
+        raise HttpError(401, "there is no such account")
+    _check_credential(bearer(call.request.headers.get("authorization", "")), account,
+                      service.accept_authentication_token)
     call.account_id = account.id
     throttle(call)
     issued = service.tokens.issue(account.id, service.clock.time())
     return json_reply({"AccessToken": issued}, headers=NO_STORE)
+
+
+def _check_credential(given: str, account: Account, accept_authentication_token: bool) -> None:
+    """Check what the caller of the token route has sent; raise HttpError(401)."""
+    account_id, colon, key = given.partition(":")
+    if not given:
+        raise HttpError(
+            401, "the header 'Authorization: Bearer <account id>:<account key>' is missing")
+    if not colon:
+        # An Azure AD token: not yet supported in December 2019.
+        if not accept_authentication_token:
+            raise HttpError(401, "authentication tokens are not supported; start the emulator "
+                                 "with accept_authentication_token to allow them")
+    elif account_id.lower() != account.id.lower():
+        raise HttpError(401, "the account id of the header is not the one of the path")
+    elif not key_matches(key, account.key):
+        raise HttpError(401, "the account key is wrong")
 
 
 def authenticate(call: Call) -> None:

@@ -1,20 +1,16 @@
-"""The emulator's own routes under `/_emulator/`: the same as the methods of `Emulator`."""
+"""Handlers of the routes under ``/_emulator/``: the same commands as the methods of Emulator."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .._arguments import whole
+from .._arguments import text
 from .._http.messages import HttpError, Reply
+from .._service.faults import Fault
 from .call import NO_STORE, Call, json_reply
 
 # How much of each list fits a page that is read by a person and drawn every second.
 OVERVIEW_LIMIT = 100
-
-_MOST_MINUTES = 10**7
-
-_FAULT_FIELDS = ("method", "path", "status", "retry_after", "delay", "reset", "truncate",
-                 "garbage", "body", "after", "times", "probability", "seed")
 
 
 def state(call: Call) -> Reply:
@@ -69,8 +65,7 @@ def faults(call: Call) -> Reply:
 
 def add_fault(call: Call) -> Reply:
     """Add a fault; the fields are the arguments of `Emulator.add_fault`."""
-    fields = _only(call, _FAULT_FIELDS)
-    return json_reply(call.service.add_fault(**fields).as_dict())
+    return json_reply(call.service.faults.add(**_only(call, Fault.FIELDS)).as_dict())
 
 
 def clear_faults(call: Call) -> Reply:
@@ -89,9 +84,7 @@ def remove_fault(call: Call) -> Reply:
 
 def fail_session(call: Call) -> Reply:
     """End a session in Error: `{"message": text}`."""
-    message = _only(call, ("message",)).get("message", "")
-    if not isinstance(message, str):
-        raise TypeError("message is a text")
+    message = text("message", _only(call, ("message",)).get("message", ""))
     if not call.service.state.fail(call.params["id"], message):
         raise _no_live_session()
     return json_reply({})
@@ -107,12 +100,9 @@ def stop_session(call: Call) -> Reply:
 
 def extend_session(call: Call) -> Reply:
     """Make a lease longer: `{"minutes": 30}` adds to it; return the new total."""
-    given = _only(call, ("minutes",), needed="minutes")["minutes"]
-    minutes = whole("minutes", given, 1, _MOST_MINUTES)
-    if minutes is None:
-        raise TypeError("minutes is a whole number")
-    lease = call.service.state.lengthen(call.params["id"], minutes * 60)
-    if not lease:
+    minutes = _only(call, ("minutes",), needed="minutes")["minutes"]
+    lease = call.service.state.lengthen(call.params["id"], minutes)
+    if lease is None:
         raise _no_live_session()
     return json_reply({"lease_seconds": lease})
 

@@ -1,4 +1,4 @@
-"""The routes of December 2019: models and sessions.
+"""Handlers of the routes of December 2019: models and sessions, and how a session is written.
 
 What the documents leave open is decided here: models/create answers 200; a missing or bad field
 is 400, a lease that is not larger is 422 (as in 2021), so is a PATCH of an ended session; an
@@ -30,7 +30,7 @@ def create_model(call: Call) -> Reply:
     for name in ("modelName", "modelUrl", "assetContainerUrl"):
         value = fields.get(name.lower())
         if not isinstance(value, str) or not value.strip():
-            raise HttpError(400, f"{name} must be a text that is not empty.")
+            raise HttpError(400, f"{name} must be a string that is not empty.")
         if len(value) > _MAX_TEXT:
             raise HttpError(400, f"{name} is longer than {_MAX_TEXT} characters.")
         texts.append(value)

@@ -1,4 +1,4 @@
-"""One call of a route: what a handler is given, and the replies it gives back."""
+"""``Call``, what a handler of a route is given, and the JSON replies that it returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages: what the emulator is doing at `/`, and one live inspector for each session."""
+"""Handlers of the pages: the dashboard at ``/``, and an inspector for each session."""
 
 from __future__ import annotations
 

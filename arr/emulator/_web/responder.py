@@ -1,4 +1,4 @@
-"""Answers requests: finds the route, checks the caller, applies faults, keeps the journal."""
+"""``Responder``: turns each request into a reply, and records it in the journal."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Responder:
         vector = self._stamp(reply)
         milliseconds = (time.perf_counter() - began) * 1000.0
         if record is not None:
-            # Before the reply leaves: who has it finds it in requests().
+            # Before the reply leaves: a client that has the reply finds it in requests().
             record.milliseconds = round(milliseconds, 3)
             record.status = 0 if reply.damage == "reset" else reply.status
             record.ms_cv = vector

@@ -1,4 +1,7 @@
-"""The table of routes. `{name}` stands for one segment; case and a trailing slash do not count."""
+"""The table of routes, and the search for the route of a request.
+
+``{name}`` stands for one segment of a path; case and a trailing slash do not count.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lease times on the wire: `[d.]h:m:s` coming in, `[d.]hh:mm:ss` going out."""
+"""Reads and writes lease times: ``[d.]h:m:s`` in requests, ``[d.]hh:mm:ss`` in replies."""
 
 from __future__ import annotations
 

@@ -62,16 +62,16 @@ def test_a_file_of_the_wrong_shape_is_refused(text: str, reason: str) -> None:
     ("sceneGraphMode", '"Static"', '"none" or "static" or "dynamic"'),
     ("generateCollisionMesh", "{}", "true or false, not an object"),
     ("unlitMaterials", "[]", "true or false"),
-    ("axis", '["+x", "+y"]', "a list of three"),
-    ("axis", '"+x"', "a list of three"),
+    ("axis", '["+x", "+y"]', "a list of three different axes"),
+    ("axis", '"+x"', "a list of three different axes"),
     ("axis", '["+x", "+y", "z"]', "not ['+x', '+y', 'z']"),
     ("axis", '["+x", "-x", "+z"]', "three different axes"),
     ("axis", '["+y", "default", "+z"]', "three different axes"),
-    ("axis", "[" * 500 + "]" * 500, "a list of three"),
+    ("axis", "[" * 500 + "]" * 500, "a list of three different axes"),
     ("meshType", '"both"', '"merge" or "compact"'),
-    ("numberOfMergedMeshes", "0", "a whole number from 1"),
-    ("numberOfMergedMeshes", "1.5", "a whole number from 1"),
-    ("numberOfMergedMeshes", "true", "a whole number from 1"),
+    ("numberOfMergedMeshes", "0", "an integer from 1"),
+    ("numberOfMergedMeshes", "1.5", "an integer from 1"),
+    ("numberOfMergedMeshes", "true", "an integer from 1"),
 ])
 def test_a_bad_value_says_what_it_must_be(key: str, value: str, reason: str) -> None:
     with pytest.raises(IngestionError) as caught:

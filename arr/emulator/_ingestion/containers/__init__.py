@@ -1,4 +1,4 @@
-"""Containers: where models are read from and archives are written to.
+"""Opens containers: where models are read from and archives are written to.
 
 A container is a directory below the emulator's container root (``file://`` URL) or an Azure Blob
 container (SAS URL). Names in a container have forward slashes.
@@ -7,14 +7,14 @@ container (SAS URL). Names in a container have forward slashes.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Sequence
 
 from ..refusals import IngestionError
 from .base import CONTROL, Container
 from .directory import DirectoryContainer
 
 
-def open_container(url: str, field: str, *, container_root: Optional[Path],
+def open_container(url: str, field: str, *, container_root: Path | None,
                    allowed_hosts: Sequence[str]) -> Container:
     """Return the container of a URL; ``field`` names the request's field in the reasons."""
     if not isinstance(url, str) or not url:

@@ -1,9 +1,9 @@
-"""What every kind of container shares: its shape, the check of names, one refusal."""
+"""What all containers have in common: their interface, and the check of file names."""
 
 from __future__ import annotations
 
 import re
-from typing import BinaryIO, Iterator, List, Protocol
+from typing import BinaryIO, Iterator, Protocol
 
 from ..refusals import IngestionError, shown, size_text
 
@@ -15,7 +15,7 @@ _MAX_NAME = 1024
 class Container(Protocol):
     """What the pipeline asks of a container; every failure is an IngestionError."""
 
-    def names(self, limit: int) -> List[str]:
+    def names(self, limit: int) -> list[str]:
         """Return the first names in the container, at most ``limit``."""
 
     def chunks(self, name: str, limit: int) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Azure Blob containers, reached by their SAS URL through the Blob REST API.
+"""Reads and writes Azure Blob containers by SAS URL, through the Blob REST API.
 
 The SAS is a secret: it goes into requests and nowhere else, not into reasons, logs or reprs.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import secrets
 import time
-from typing import BinaryIO, Callable, Iterator, List, Optional, Sequence
+from typing import BinaryIO, Callable, Iterator, Sequence
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
@@ -43,8 +43,8 @@ class BlobContainer:
     def close(self) -> None:
         self._http.close()
 
-    def names(self, limit: int) -> List[str]:
-        found: List[str] = []
+    def names(self, limit: int) -> list[str]:
+        found: list[str] = []
         marker = ""
         for _ in range(_MAX_PAGES):  # a page may be empty and still have a next one
             query = f"restype=container&comp=list&maxresults={min(limit, _PAGE)}"
@@ -60,7 +60,7 @@ class BlobContainer:
 
     def chunks(self, name: str, limit: int) -> Iterator[bytes]:
         path = "/" + quote(check_name(name, "The file name"), safe="/~")
-        size: Optional[int] = None
+        size: int | None = None
         offset, failures, tag = 0, 0, ""
         while size is None or offset < size:
             # A connection that broke is taken up where it broke, of the same version of the blob.
@@ -82,7 +82,7 @@ class BlobContainer:
                 self._http.wait(failures, f"reading the blob {shown(name)}")
 
     @staticmethod
-    def _checked(reply: Reply, name: str, offset: int, size: Optional[int],
+    def _checked(reply: Reply, name: str, offset: int, size: int | None,
                  tag: str) -> "tuple[int, str]":
         length = reply.length()
         found = reply.header("ETag")
@@ -105,7 +105,7 @@ class BlobContainer:
         # Until the list is put, readers see the old blob. The prefix keeps apart the blocks of
         # two writers of one blob.
         prefix = secrets.token_hex(8)
-        blocks: List[str] = []
+        blocks: list[str] = []
         for data in iter(lambda: source.read(BLOCK), b""):
             block = base64.b64encode(f"{prefix}{len(blocks):08}".encode()).decode()
             blocks.append(block)

@@ -1,8 +1,8 @@
-"""The XML answer to listing a blob container."""
+"""Parses the XML reply that lists the blobs of a container."""
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote
 from xml.etree.ElementTree import ParseError, XMLParser
 
@@ -12,7 +12,7 @@ from ..refusals import IngestionError
 class Page(NamedTuple):
     """Names of one page, and the marker of the next one, empty on the last."""
 
-    names: List[str]
+    names: list[str]
     marker: str
 
 
@@ -20,13 +20,13 @@ class _Reader:
     """Takes the names out as they are parsed, so that no tree is built."""
 
     def __init__(self) -> None:
-        self.names: List[str] = []
+        self.names: list[str] = []
         self.marker = ""
-        self._path: List[str] = []
-        self._text: List[str] = []
+        self._path: list[str] = []
+        self._text: list[str] = []
         self._encoded = False
 
-    def start(self, tag: str, attributes: Dict[str, str]) -> None:
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
         self._path.append(tag)
         self._text.clear()
         self._encoded = attributes.get("Encoded") == "true"

@@ -1,4 +1,4 @@
-"""Requests to a blob container: retries, limits, and reasons instead of status codes."""
+"""Sends requests to a blob container: retries, limits, reasons for what failed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import re
 from datetime import datetime, timezone
 from types import TracebackType
-from typing import Callable, Iterator, Mapping, Optional, Type
+from typing import Callable, Iterator, Mapping
 
 import requests
 import urllib3
@@ -65,15 +65,15 @@ class Reply:
     def __enter__(self) -> Reply:
         return self
 
-    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
-                 trace: Optional[TracebackType]) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
         self._response.close()
 
     def header(self, name: str) -> str:
         """Return a header, empty when absent."""
         return self._response.headers.get(name, "")
 
-    def length(self) -> Optional[int]:
+    def length(self) -> int | None:
         """Return the Content-Length, or None when it is absent or no number."""
         text = self.header("Content-Length")
         return int(text) if re.fullmatch("[0-9]{1,15}", text) else None
@@ -128,7 +128,7 @@ class BlobClient:
         self._session.close()
 
     def send(self, method: str, path: str, query: str, what: str,
-             headers: Mapping[str, str] = {}, data: Optional[bytes] = None) -> Reply:
+             headers: Mapping[str, str] = {}, data: bytes | None = None) -> Reply:
         """Send a request, again when that may help, and return an answer with a 2xx status."""
         url = self._url.base + path
         full = "&".join(part for part in (query, self._url.sas) if part)
@@ -177,7 +177,7 @@ class BlobClient:
                 f"The storage host {self._url.host} is too slow: {_DEADLINE / 60:.0f} minutes "
                 "were not enough.")
 
-    def _error(self, response: requests.Response) -> "tuple[str, bytes]":
+    def _error(self, response: requests.Response) -> tuple[str, bytes]:
         """Return the code of an error, and its text to look into; close the answer."""
         with Reply(response, self._check) as reply:
             detail = b"".join(reply.chunks(_MAX_ERROR_BYTES, _MAX_ERROR_BYTES))
@@ -232,7 +232,7 @@ class BlobClient:
         return "the storage does not accept the SAS"
 
 
-def _time(text: str) -> Optional[datetime]:
+def _time(text: str) -> datetime | None:
     """Return a time of a SAS, or None when it is absent or of an unknown form."""
     for form in ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S.%fZ"):
         try:

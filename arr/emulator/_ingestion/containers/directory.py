@@ -1,4 +1,7 @@
-"""Containers that are directories below the emulator's container root, by ``file://`` URL."""
+"""Reads and writes containers that are directories, by ``file://`` URL.
+
+Only directories below the emulator's container root are opened.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import re
 import secrets
 import stat
 from pathlib import Path
-from typing import BinaryIO, Iterator, List, Optional
+from typing import BinaryIO, Iterator
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from ..refusals import IngestionError, MissingFile, shown
@@ -64,7 +67,7 @@ def _because(error: OSError) -> str:
 class DirectoryContainer:
     """A directory below the container root, seen as a container."""
 
-    def __init__(self, url: str, field: str, container_root: Optional[Path]) -> None:
+    def __init__(self, url: str, field: str, container_root: Path | None) -> None:
         self._field = field
         path = _url_path(url, field)
         if container_root is None:
@@ -81,8 +84,8 @@ class DirectoryContainer:
             raise IngestionError(
                 f"Container not found: {field} {shown(path)} is not an existing directory.")
 
-    def names(self, limit: int) -> List[str]:
-        found: List[str] = []
+    def names(self, limit: int) -> list[str]:
+        found: list[str] = []
         for visited, (folder, folders, files) in enumerate(os.walk(self._folder)):
             if visited >= _MAX_FOLDERS:
                 break

@@ -1,12 +1,12 @@
-"""SAS URLs of blob containers, taken apart with nothing left to interpretation."""
+"""Parses and checks SAS URLs of blob containers."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from typing import Dict, NamedTuple, Sequence
+from typing import NamedTuple, Sequence
 from urllib.parse import parse_qsl
 
+from ..._arguments import is_loopback
 from ..refusals import IngestionError, shown
 
 # Written out rather than left to a URL parser, so that what is checked is what is connected to.
@@ -37,7 +37,7 @@ class BlobUrl(NamedTuple):
         return self.base
 
     @property
-    def parameters(self) -> Dict[str, str]:
+    def parameters(self) -> dict[str, str]:
         """The parameters of the SAS by name."""
         return dict(parse_qsl(self.sas, keep_blank_values=True))
 
@@ -76,14 +76,6 @@ def parse_blob_url(url: str, field: str, allowed_hosts: Sequence[str]) -> BlobUr
     port = f":{int(match['port'])}" if match["port"] else ""
     return BlobUrl(field, f"{scheme}://{host}{port}/{'/'.join(parts)}", bare, loopback,
                    "&".join(pieces))
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address always means this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _allowed(host: str, patterns: Sequence[str]) -> bool:

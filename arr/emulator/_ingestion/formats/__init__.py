@@ -1,1 +1,1 @@
-"""Formats of models, one file or a few for each."""
+"""Readers of model formats: glTF, GLB and FBX."""

@@ -1,4 +1,4 @@
-"""Bounding boxes: node transforms of glTF, and what the ingestion settings do to a box.
+"""Computes bounding boxes: node transforms of glTF, scaling, axes and centring of settings.
 
 A node contributes the box of the eight transformed corners of its mesh's box, as engines do:
 tight for turns by 90 degrees, somewhat larger than the mesh for others.
@@ -7,13 +7,13 @@ tight for turns by 90 degrees, somewhat larger than the mesh for others.
 from __future__ import annotations
 
 import math
-from typing import Iterable, Optional, Sequence, Tuple
+from typing import Iterable, Sequence
 
 from ..refusals import IngestionError
 from ..strict_json import Fields
 
-Box = Tuple[Tuple[float, ...], Tuple[float, ...]]  # lowest and highest corner
-Matrix = Tuple[float, ...]  # of four columns, as glTF writes it
+Box = tuple[tuple[float, ...], tuple[float, ...]]  # lowest and highest corner
+Matrix = tuple[float, ...]  # of four columns, as glTF writes it
 
 IDENTITY: Matrix = (1., 0., 0., 0., 0., 1., 0., 0., 0., 0., 1., 0., 0., 0., 0., 1.)
 
@@ -71,7 +71,7 @@ def transform(box: Box, matrix: Matrix) -> Box:
     return tuple(low), tuple(high)
 
 
-def union(boxes: Iterable[Box]) -> Optional[Box]:
+def union(boxes: Iterable[Box]) -> Box | None:
     """Return the box around boxes, or None when there are none."""
     lows, highs = [], []
     for low, high in boxes:

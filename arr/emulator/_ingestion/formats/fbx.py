@@ -1,10 +1,9 @@
-"""FBX models: recognised, their version checked, and otherwise taken as they are."""
+"""Reads FBX models: checks the signature and the version; the rest is not looked at."""
 
 from __future__ import annotations
 
 import re
 import struct
-from typing import Optional
 
 from ..refusals import IngestionError, shown
 from ..spool import Span, Spool
@@ -41,7 +40,7 @@ def describe_fbx(spool: Spool, file: Span, name: str) -> ModelInfo:
     return ModelInfo(f"FBX {_dotted(_accepted(found, name))} ASCII")
 
 
-def _version(head: bytes) -> Optional[int]:
+def _version(head: bytes) -> int | None:
     match = _VERSION.search(head)
     if match:
         return int(match[1])

@@ -1,9 +1,9 @@
-"""Binary glTF: takes a GLB file of version 1 or 2 apart into its JSON text and its buffer."""
+"""Reads binary glTF (GLB, version 1 or 2): finds its JSON text and its buffer."""
 
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from ..refusals import IngestionError, shown, size_text
 from ..spool import Span, Spool
@@ -19,7 +19,7 @@ class Glb(NamedTuple):
 
     version: int
     json: Span
-    buffer: Optional[Span]
+    buffer: Span | None
 
 
 def split_glb(spool: Spool, file: Span, name: str) -> Glb:
@@ -50,8 +50,8 @@ def _split_1(spool: Spool, file: Span, name: str) -> Glb:
 
 
 def _split_2(spool: Spool, file: Span, name: str) -> Glb:
-    text: Optional[Span] = None
-    buffer: Optional[Span] = None
+    text: Span | None = None
+    buffer: Span | None = None
     offset = 12
     while offset < file.size:
         if file.size - offset < 8:

@@ -1,10 +1,10 @@
-"""glTF models: finds the files that belong to one, checks its content and describes it."""
+"""Reads glTF models: finds their files, checks their content, counts and measures it."""
 
 from __future__ import annotations
 
 import binascii
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Callable, Iterator
 from urllib.parse import unquote_to_bytes
 
 from ..refusals import IngestionError, MAX_ESCAPED_BYTES, shown, size_text
@@ -24,7 +24,7 @@ _TRIANGLES = {4: lambda n: n // 3, 5: lambda n: max(0, n - 2), 6: lambda n: max(
 @dataclass
 class _Mesh:
     triangles: int
-    box: Optional[Box]
+    box: Box | None
 
 
 def describe_gltf(spool: Spool, file: Span, name: str, fetch: Fetch) -> ModelInfo:
@@ -43,13 +43,13 @@ def describe_gltf(spool: Spool, file: Span, name: str, fetch: Fetch) -> ModelInf
 
 class _Model:
 
-    def __init__(self, spool: Spool, document: Document, chunk: Optional[Span],
+    def __init__(self, spool: Spool, document: Document, chunk: Span | None,
                  fetch: Fetch) -> None:
         self._spool = spool
         self._document = document
         self._chunk = chunk
         self._fetch = fetch
-        self._embedded: Dict[str, Span] = {}
+        self._embedded: dict[str, Span] = {}
         buffers = {key: self._buffer(key, fields)
                    for key, fields in document.table("buffers").items()}
         self._accessors = Accessors(document, buffers, spool)
@@ -60,9 +60,9 @@ class _Model:
     def describe(self) -> ModelInfo:
         document = self._document
         self._primitives = 0
-        self._positions: Dict[Key, int] = {}
+        self._positions: dict[Key, int] = {}
         meshes = {key: self._mesh(mesh) for key, mesh in document.table("meshes").items()}
-        boxes: List[Box] = []
+        boxes: list[Box] = []
         instances = drawn = 0
         for key, matrix in self._shown_meshes():
             instances += 1
@@ -131,7 +131,7 @@ class _Model:
 
     def _mesh(self, mesh: Fields) -> _Mesh:
         triangles = 0
-        boxes: List[Box] = []
+        boxes: list[Box] = []
         for primitive in mesh.children("primitives"):
             self._primitives += 1
             attributes = primitive.child("attributes")
@@ -169,7 +169,7 @@ class _Model:
 
     # -- scene -------------------------------------------------------------------------------
 
-    def _shown_meshes(self) -> Iterator[Tuple[Key, Tuple[float, ...]]]:
+    def _shown_meshes(self) -> Iterator[tuple[Key, tuple[float, ...]]]:
         """Yield each mesh of the scene with the matrix that places it, once per place."""
         nodes = self._document.table("nodes")
         roots = self._roots()
@@ -184,10 +184,10 @@ class _Model:
                 yield mesh, matrix
             todo += [(child, matrix) for child in node.array("children")]
 
-    def _roots(self) -> List[Key]:
+    def _roots(self) -> list[Key]:
         """Return the nodes without a parent; refuse whatever is not a set of trees."""
         nodes = self._document.table("nodes")
-        parents: Dict[Key, Key] = {}
+        parents: dict[Key, Key] = {}
         for key, node in nodes.items():
             for child in node.array("children"):
                 if child in parents:
@@ -205,7 +205,7 @@ class _Model:
             raise IngestionError("The nodes refer to each other in a circle.")
         return roots
 
-    def _scene_roots(self, roots: List[Key]) -> List[Key]:
+    def _scene_roots(self, roots: list[Key]) -> list[Key]:
         scenes = self._document.table("scenes")
         chosen: object = self._document.root.data.get("scene")
         if chosen is None:

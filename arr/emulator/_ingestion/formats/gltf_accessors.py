@@ -1,4 +1,4 @@
-"""Accessors of a glTF file: where their data lies, checked, and the values in it."""
+"""Reads accessors of a glTF file: checks where their data lies and yields the values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import struct
 import sys
 from array import array
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Iterator, NamedTuple
 
 from ..refusals import IngestionError, MAX_ELEMENTS, size_text
 from ..spool import Span, Spool
@@ -43,22 +43,22 @@ class Accessor(NamedTuple):
     code: str
     divisor: int
     total: int
-    run: Optional[Run]
-    sparse: Optional[Tuple[Run, Run]]
+    run: Run | None
+    sparse: tuple[Run, Run] | None
 
 
 class Accessors:
     """All accessors of a document over its buffers."""
 
-    def __init__(self, document: Document, buffers: Dict[Key, Span], spool: Spool) -> None:
+    def __init__(self, document: Document, buffers: dict[Key, Span], spool: Spool) -> None:
         self._document = document
         self._spool = spool
         self._views = {key: self._view(view, buffers)
                        for key, view in document.table("bufferViews").items()}
         self._accessors = {key: self._accessor(fields)
                            for key, fields in document.table("accessors").items()}
-        self._boxes: Dict[Tuple[object, ...], Box] = {}
-        self._highest: Dict[Tuple[object, ...], int] = {}
+        self._boxes: dict[tuple[object, ...], Box] = {}
+        self._highest: dict[tuple[object, ...], int] = {}
         # Accessors that overlap again and again would make a small file cost hours.
         self._budget = 8 * sum(span.size for span in buffers.values()) + _ALWAYS_READ
 
@@ -94,7 +94,7 @@ class Accessors:
 
     # -- layout ------------------------------------------------------------------------------
 
-    def _view(self, view: Fields, buffers: Dict[Key, Span]) -> Tuple[Span, int]:
+    def _view(self, view: Fields, buffers: dict[Key, Span]) -> tuple[Span, int]:
         buffer = buffers[view.data["buffer"]] if "buffer" in view else None
         if buffer is None:
             raise IngestionError(f"{view.where} names no buffer.")
@@ -128,7 +128,7 @@ class Accessors:
                         self._sparse(fields, code, kind, count))
 
     def _sparse(self, fields: Fields, code: str, kind: str,
-                count: int) -> Optional[Tuple[Run, Run]]:
+                count: int) -> tuple[Run, Run] | None:
         sparse = fields.child("sparse") if self._document.version == 2 else None
         if sparse is None:
             return None
@@ -141,7 +141,7 @@ class Accessors:
                 self._run(values, code, kind, number, 0))
 
     @staticmethod
-    def _component(fields: Fields, allowed: Tuple[int, ...]) -> Tuple[str, int]:
+    def _component(fields: Fields, allowed: tuple[int, ...]) -> tuple[str, int]:
         component = fields.integer("componentType")
         if component not in allowed:
             raise fields.bad("componentType", "one of " + ", ".join(map(str, allowed)))
@@ -209,7 +209,7 @@ class Accessors:
         for _, values in self._replaced(accessor):
             yield values
 
-    def _replaced(self, accessor: Accessor) -> Iterator[Tuple[int, array[float]]]:
+    def _replaced(self, accessor: Accessor) -> Iterator[tuple[int, array[float]]]:
         if accessor.sparse is None:
             return
         previous = -1
@@ -244,7 +244,7 @@ class Accessors:
             else:
                 gap = run.stride - run.width
                 layout = struct.Struct(f"<{run.columns}{run.code}{gap}x")
-                rows: List[float] = []
+                rows: list[float] = []
                 for row in layout.iter_unpack(data + bytes(gap)):
                     rows.extend(row)
                 chunk = array(run.code, rows)

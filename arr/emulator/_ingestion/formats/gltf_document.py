@@ -1,4 +1,4 @@
-"""A parsed glTF file: its version, its tables and the references between them, all checked.
+"""Reads a glTF file's version, tables and references, and checks them.
 
 glTF 1.0 keeps dictionaries keyed by id where 2.0 keeps lists keyed by position. Here both are
 tables, dictionaries from key to object, so that everything above reads them alike.
@@ -6,7 +6,7 @@ tables, dictionaries from key to object, so that everything above reads them ali
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Iterator, Union
 
 from ..refusals import IngestionError, shown
 from ..strict_json import Fields
@@ -88,14 +88,14 @@ class Document:
         asset = self.root.child("asset") or Fields({}, "asset")
         self.generator = asset.text("generator", "")
         self.version = self._version(asset)
-        self._tables: Dict[str, Dict[Key, Fields]] = {}
+        self._tables: dict[str, dict[Key, Fields]] = {}
         self._check_extensions()
         for table, path, target in _REFERENCES_1 if self.version == 1 else _REFERENCES_2:
             for item in self.table(table).values():
                 for where, value in _values(item.data, path, item.where):
                     self.check_reference(target, value, where)
 
-    def table(self, name: str) -> Dict[Key, Fields]:
+    def table(self, name: str) -> dict[Key, Fields]:
         """Return all objects of a kind by their key."""
         if name not in self._tables:
             rows = self.root.data.get(name, {} if self.version == 1 else [])
@@ -158,9 +158,9 @@ def _number(asset: Fields, key: str, default: str) -> str:
     return str(value)[:20]
 
 
-def _values(value: Any, path: str, where: str) -> Iterator[Tuple[str, Any]]:
+def _values(value: Any, path: str, where: str) -> Iterator[tuple[str, Any]]:
     """Yield what a path leads to below a value, with its place; what is absent is skipped."""
-    todo: List[Tuple[Any, str, str]] = [(value, path, where)]
+    todo: list[tuple[Any, str, str]] = [(value, path, where)]
     while todo:
         value, path, where = todo.pop()
         if not path:
@@ -177,6 +177,6 @@ def _values(value: Any, path: str, where: str) -> Iterator[Tuple[str, Any]]:
             fields = Fields(value, where)
             path = path.lstrip(".")
             end = next((i for i, c in enumerate(path) if c in ".[{"), len(path))
-            child: Optional[Any] = fields.data.get(path[:end])
+            child: Any | None = fields.data.get(path[:end])
             if path[:end] in fields.data:
                 todo.append((child, path[end:], f"{where}.{path[:end]}"))

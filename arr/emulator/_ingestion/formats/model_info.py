@@ -1,9 +1,8 @@
-"""What is known of a model once it was read."""
+"""``ModelInfo``: what a reader of a format found out about a model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
 
 from .boxes import Box
 
@@ -19,13 +18,13 @@ class ModelInfo:
 
     format: str
     generator: str = ""
-    meshes: Optional[int] = None
-    primitives: Optional[int] = None
-    vertices: Optional[int] = None
-    triangles: Optional[int] = None
-    instances: Optional[int] = None
-    drawn_triangles: Optional[int] = None
-    materials: Optional[int] = None
-    textures: Optional[int] = None
-    nodes: Optional[int] = None
-    box: Optional[Box] = None
+    meshes: int | None = None
+    primitives: int | None = None
+    vertices: int | None = None
+    triangles: int | None = None
+    instances: int | None = None
+    drawn_triangles: int | None = None
+    materials: int | None = None
+    textures: int | None = None
+    nodes: int | None = None
+    box: Box | None = None

@@ -1,0 +1,96 @@
+"""Checks of what comes from outside: types, bounds, and which hosts mean this machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from arr._account import is_loopback as client_is_loopback
+from arr.emulator import Emulator
+from arr.emulator._arguments import is_loopback
+from arr.emulator._http.guard import check_host
+from arr.emulator._http.messages import HttpError, Request
+from arr.emulator._ingestion.containers.sas_url import parse_blob_url
+from arr.emulator._ingestion.refusals import IngestionError
+
+
+@pytest.mark.parametrize("options, text", [
+    ({"host": 1}, "host must be a str, not int"), ({"host": None}, "host must be a str"),
+    ({"port": "80"}, "port must be an int, not str"),
+    ({"port": True}, "port must be an int, not bool"),
+    ({"port": None}, "port must be an int, not NoneType"),
+    ({"ingestion_workers": None}, "ingestion_workers must be an int, not NoneType"),
+    ({"startup_seconds": "3"}, "startup_seconds must be a number, not str"),
+    ({"accept_authentication_token": 1}, "accept_authentication_token must be a bool, not int"),
+    ({"account_id": 7}, "account_id must be a str, not int"),
+    ({"account_key": b"x"}, "account_key must be a str, not bytes"),
+    ({"capacity": 1.5}, "capacity of small must be an int, not float")])
+def test_a_value_of_another_type_is_a_type_error(options: Any, text: str) -> None:
+    with pytest.raises(TypeError, match=text):
+        Emulator(**options)
+
+
+@pytest.mark.parametrize("options, text", [
+    ({"port": 65_536}, "port must be between 0 and 65535"),
+    ({"request_timeout": 0}, "request_timeout must be between 0.001 and 86400"),
+    ({"startup_seconds": float("nan")}, "startup_seconds must be between 0 and 1e"),
+    ({"account_id": "a/b"}, "account_id must be"), ({"account_key": "a b"}, "account_key must be"),
+    ({"account_key": ""}, "account_key must be"),
+    ({"capacity": {"huge": 1}}, "capacity must be given for the sizes small, big")])
+def test_a_value_out_of_bounds_is_a_value_error(options: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        Emulator(**options)
+
+
+def test_commands_say_what_a_value_must_be(emulator: Emulator) -> None:
+    with pytest.raises(TypeError, match="minutes must be an int, not NoneType"):
+        emulator.extend_session("x", None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="times must be an int, not NoneType"):
+        emulator.hold(times=None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="body must be a str, not bytes"):
+        emulator.add_fault(body=b"x")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="path must be a str, not int"):
+        emulator.add_fault(path=1, status=500)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="retry_after must be a number of seconds or a str, not"):
+        emulator.add_fault(retry_after=[])  # type: ignore[arg-type]
+    assert emulator.state()["faults"] == []
+
+
+# Without brackets, as both halves take a host out of a URL.
+THIS_MACHINE = ["localhost", "LOCALHOST", "LocalHost", "127.0.0.1", "127.0.0.2", "127.255.255.255",
+                "::1", "0:0:0:0:0:0:0:1", "0000::0001"]
+ANOTHER = ["", "[::1]", "localhost.", "127.0.0.1.", "localhost.evil.com", "127.0.0.1.evil.com",
+           "evil-localhost", "localhost.localdomain", "ip6-localhost", "127.1", "127.0.1",
+           "2130706433", "0x7f.0.0.1", "0177.0.0.1", "127.0.0.01", "127.0.0.256", "128.0.0.1",
+           "0.0.0.0", "10.0.0.1", "192.168.0.1", "::", "::2", "1::1", "::ffff:127.0.0.1",
+           "::127.0.0.1", "fe80::1", "127.0.0.1:80", "127.0.0.1 ", " localhost", "127.0.0.1\n",
+           "127.0.0.1\0", "localhost\0", "\uff11\uff12\uff17.0.0.1", "example.com"]
+TABLE = [(host, True) for host in THIS_MACHINE] + [(host, False) for host in ANOTHER]
+
+
+@pytest.mark.parametrize("host, loopback", TABLE)
+def test_the_emulator_and_the_client_agree_on_this_machine(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback and client_is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize("host", ["x.localhost", "X.LocalHost", "a.b.localhost"])
+def test_names_below_localhost_are_this_machine_to_the_emulator_only(host: str) -> None:
+    """Browsers know them; the client would have to look them up, and does not send a key there."""
+    assert is_loopback(host) and not client_is_loopback(host)
+
+
+@pytest.mark.parametrize("host, loopback", [
+    row for row in TABLE if row[0].isprintable() and row[0].isascii() and row[0].strip() == row[0]
+    and row[0] not in ("", "[::1]", "127.0.0.1:80")])
+def test_the_guard_and_the_blob_containers_follow_it(host: str, loopback: bool) -> None:
+    bracketed = f"[{host}]" if ":" in host else host
+    request = Request("GET", "/", {"host": f"{bracketed}:8080"}, True)
+    if loopback:
+        check_host(request, "127.0.0.1", False)
+        assert parse_blob_url(f"http://{bracketed}/c", "modelUrl", [host]).is_loopback
+        return
+    with pytest.raises(HttpError):
+        check_host(request, "127.0.0.1", False)
+    with pytest.raises(IngestionError):
+        parse_blob_url(f"http://{bracketed}/c", "modelUrl", [host])
