@@ -205,7 +205,9 @@ def test_the_second_of_two_calls_is_already_exists_and_sends_nothing(
 
     first.completed += reissue
     hold.release()
-    assert finish(first).result is ARRResult.Success
+    # Of two updates to one lease the service refuses the later one, which may be the first made.
+    allowed = [ARRResult.Success] + [ARRResult.InvalidParam] * name.startswith("update")
+    assert finish(first).result in allowed
     for other in others:
         finish(other)
     assert again and again[0] is not ARRResult.AlreadyExists, "the slot is free in the handler"
