@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -42,6 +43,10 @@ own routes, JSON in and out, POST with 'Content-Type: application/json':
   POST URL/_emulator/sessions/ID/stop   also /extend {{"minutes": 30}}, /fail {{"message": "why"}}
   POST URL/_emulator/reset              forgets all but accounts and time
 
+https, on the same port, for clients that insist on it:
+  --self-signed DIR makes an authority and a certificate for localhost, *.localhost, 127.0.0.1 and
+  ::1 in DIR, or takes those that it finds there; what each client needs to trust them is printed.
+
 exit codes: 0 after Ctrl-C or SIGTERM, 2 for a bad option or a busy port.
 """
 
@@ -63,6 +68,18 @@ with AzureFrontend(account) as frontend:
     print(frontend.get_current_rendering_sessions_async().get(10))
 """
 
+_TRUST = """
+The same over https: {url}; this trusts it, if set before the client starts:
+  Python       REQUESTS_CA_BUNDLE={authority}
+  Python aio   SSL_CERT_FILE={authority}
+  Node         NODE_EXTRA_CA_CERTS={authority}
+  .NET         SSL_CERT_FILE={authority}
+               on Linux; elsewhere add it to the trusted root certificates of your account
+  Java         keytool -importcert -noprompt -alias arr -storetype PKCS12 -keystore arr.p12
+               -storepass changeit -file {authority}
+               java -Djavax.net.ssl.trustStore=arr.p12 -Djavax.net.ssl.trustStorePassword=changeit
+"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the emulator until it is interrupted; return the exit code."""
@@ -81,6 +98,7 @@ def _run(options: argparse.Namespace) -> int:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
         logging.getLogger("arr.emulator").setLevel(level)
     try:
+        certificate, private_key, authority = _certificate(options)
         emulator = Emulator(
             host=options.host, port=options.port, startup_seconds=options.startup_seconds,
             ingestion_seconds=options.ingestion_seconds, container_root=root,
@@ -88,7 +106,8 @@ def _run(options: argparse.Namespace) -> int:
             account_key=options.account_key, token_seconds=options.token_seconds,
             accept_authentication_token=options.accept_authentication_token,
             allowed_hosts=(*DEFAULT_ALLOWED_HOSTS, *options.allow_host),
-            allow_remote=options.allow_remote)
+            allow_remote=options.allow_remote, certificate=certificate,
+            private_key=private_key)
     except ValueError as error:
         return _complain(str(error))
     try:
@@ -97,21 +116,44 @@ def _run(options: argparse.Namespace) -> int:
         return _complain(f"cannot listen on {options.host} port {options.port}: "
                          f"{error.strerror or error}; choose another with --port")
     try:
-        _serve(emulator, own_key=options.account_key != DEFAULT_ACCOUNT_KEY)
+        _serve(emulator, own_key=options.account_key != DEFAULT_ACCOUNT_KEY, authority=authority)
     finally:
         emulator.stop()
     return 0
 
 
-def _serve(emulator: Emulator, own_key: bool) -> None:
+def _certificate(options: argparse.Namespace) -> tuple[Path | None, Path | None, str]:
+    """Return the certificate, its key, and in words for the user the authority behind it."""
+    cert: Path | None = options.cert
+    key: Path | None = options.key
+    if options.self_signed is None:
+        if (cert is None) != (key is None):
+            raise ValueError("--cert and --key go together; give both, or --self-signed DIR")
+        return cert, key, "" if cert is None else "AUTHORITY.pem"  # whoever signed it
+    if cert is not None or key is not None:
+        raise ValueError("--self-signed makes a certificate; leave --cert and --key away")
+    from ._http.certificates import CertificateError, self_signed  # imports ssl
+
+    try:
+        made = self_signed(options.self_signed)
+    except CertificateError as error:
+        raise ValueError(f"--self-signed: {error}") from None
+    return made.certificate, made.private_key, shlex.quote(str(made.authority))
+
+
+def _serve(emulator: Emulator, own_key: bool, authority: str = "") -> None:
     # Ends like Ctrl-C. Setting an event here instead could deadlock: the handler runs on the
     # thread that waits for it. Only the main thread may set a handler.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     key = "..." if own_key else emulator.account_key
+    text = _HOW_TO.format(url=emulator.url, account_id=emulator.account_id, key=f'"{key}"')
+    if authority:
+        pages, _, lines = text.partition("\n\n")
+        trust = _TRUST.format(url=emulator.https_url, authority=authority)
+        text = f"{pages}\n{trust}\n{lines}"
     try:
-        print(_HOW_TO.format(url=emulator.url, account_id=emulator.account_id, key=f'"{key}"'),
-              flush=True)
+        print(text, flush=True)
     except (BrokenPipeError, ValueError):
         pass  # nobody reads it
     _wait()
@@ -162,6 +204,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=8080, help="port; 0 takes a free one (default %(default)s)")
     add("--allow-remote", action="store_true",
         help="allow a --host that other machines can reach")
+    add("--self-signed", type=Path, metavar="DIR",
+        help="https as well, with a certificate that openssl makes in DIR, or made there before")
+    add("--cert", type=Path, metavar="FILE",
+        help="https as well, with this certificate (PEM); plain http is for this machine then")
+    add("--key", type=Path, metavar="FILE", help="its private key (PEM, not encrypted)")
     add = parser.add_argument_group("how the service behaves").add_argument
     add("--startup-seconds", type=float, default=3.0, metavar="S",
         help="how long a session is Starting (default %(default)g)")

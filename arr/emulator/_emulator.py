@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 from ._arguments import flag, is_loopback, number, text, whole
 from ._clock import Clock, SystemClock
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from ._http.tls import Tls
+
 # Known to everybody, like the account of Azurite: it protects nothing.
 DEFAULT_ACCOUNT_ID = "0b3c1d52-7a1e-4f5e-9a70-6c2f1f0a1b2c"
 DEFAULT_ACCOUNT_KEY = "YXJyLmVtdWxhdG9yOiBhIHdlbGwta25vd24ga2V5LCBub3QgYSBzZWNyZXQ="
@@ -34,11 +36,14 @@ class Emulator:
     in, `allowed_hosts` are the only hosts that Blob containers may lie on. `capacity` is the
     number of live sessions of each size. `clock` is any object with `time()` and `monotonic()`;
     sessions, leases, tokens and throttling read no other. `ingest` replaces the pipeline.
+    `certificate` and `private_key` are PEM files: with them the same port speaks https as well,
+    and plain http to this machine only.
     """
 
     # So that a misspelt attribute is an error: what is given to the constructor is set there only.
     __slots__ = ("account_id", "account_key", "clock", "_host", "_port", "_idle_timeout",
-                 "_request_timeout", "_pool", "_service", "_responder", "_server", "__weakref__")
+                 "_request_timeout", "_pool", "_service", "_responder", "_tls", "_server",
+                 "__weakref__")
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, startup_seconds: float = 3.0,
                  ingestion_seconds: float = 1.0, container_root: str | Path | None = None,
@@ -48,7 +53,8 @@ class Emulator:
                  allowed_hosts: Sequence[str] = DEFAULT_ALLOWED_HOSTS,
                  allow_remote: bool = False, idle_timeout: float = 120.0,
                  request_timeout: float = 10.0, ingestion_workers: int = 2,
-                 ingest: Ingest | None = None) -> None:
+                 ingest: Ingest | None = None, certificate: str | Path | None = None,
+                 private_key: str | Path | None = None) -> None:
         host = text("host", host).lower()
         if not is_loopback(host) and not flag("allow_remote", allow_remote):
             raise ValueError(f"{host!r} can be reached by other machines; the emulator protects "
@@ -78,6 +84,7 @@ class Emulator:
             accept_authentication_token=flag("accept_authentication_token",
                                              accept_authentication_token))
         self._responder = Responder(self._service, host=host, allow_remote=allow_remote)
+        self._tls = _tls(certificate, private_key)
         self._server: Server | None = None
 
     def __repr__(self) -> str:
@@ -89,17 +96,30 @@ class Emulator:
     @property
     def url(self) -> str:
         """The address, `http://127.0.0.1:<port>`: the AccountDomain for SessionLocation.ignore."""
+        return self._address("http")
+
+    @property
+    def https_url(self) -> str:
+        """The address over TLS, `https://127.0.0.1:<port>`; RuntimeError without a certificate."""
+        if self._tls is None:
+            raise RuntimeError("the emulator has no certificate; give it certificate and "
+                               "private_key")
+        return self._address("https")
+
+    def _address(self, scheme: str) -> str:
         if not self._port:
             raise RuntimeError("the emulator has no port yet; start it first")
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
-        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
+        return f"{scheme}://[{host}]:{self._port}" if ":" in host else (
+            f"{scheme}://{host}:{self._port}")
 
     def start(self) -> Emulator:
         """Bind and serve. A busy port is an OSError; started again, it takes the same port."""
         if self._server is not None:
             raise RuntimeError("the emulator runs already")
         server = Server(self._host, self._port, self._responder.answer, self._responder.refuse,
-                        idle_timeout=self._idle_timeout, request_timeout=self._request_timeout)
+                        idle_timeout=self._idle_timeout, request_timeout=self._request_timeout,
+                        tls=self._tls)
         try:
             self._port = self._service.state.port = server.server_port
             self._service.faults.open()
@@ -215,3 +235,16 @@ def _path(directory: str | Path) -> Path:
     from pathlib import Path  # not needed by most, and a tenth of the start-up time
 
     return Path(directory)
+
+
+def _tls(certificate: str | Path | None, private_key: str | Path | None
+         ) -> Callable[[], Tls] | None:
+    """Return what makes the TLS of each connection, or None for an emulator without it."""
+    if certificate is None and private_key is None:
+        return None
+    if certificate is None or private_key is None:
+        raise ValueError("certificate and private_key go together; give both, or none for http")
+    from ._http.tls import Tls, server_context  # ssl is slow to import, and few need it
+
+    context = server_context(certificate, private_key)
+    return lambda: Tls(context)

@@ -26,7 +26,8 @@ def check_host(request: Request, bound: str, allow_remote: bool) -> None:
 def check_change(request: Request) -> None:
     """Refuse what a foreign page could have sent: a foreign Origin, or a body that is not JSON."""
     origin = request.headers.get("origin")
-    if origin is not None and origin.lower() != "http://" + request.headers.get("host", "").lower():
+    own = ("https://" if request.secure else "http://") + request.headers.get("host", "")
+    if origin is not None and origin.lower() != own.lower():
         raise HttpError(403, "Pages of another origin may not change the emulator.")
     if request.method == "POST":
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -35,7 +35,7 @@ class Request:
     """One complete request."""
 
     __slots__ = ("method", "target", "query", "segments", "headers", "body", "host",
-                 "keep_alive")
+                 "keep_alive", "secure")
 
     def __init__(self, method: str, target: str, headers: dict[str, str],
                  keep_alive: bool) -> None:
@@ -43,6 +43,7 @@ class Request:
         self.target = target
         self.headers = headers
         self.keep_alive = keep_alive
+        self.secure = False  # it came over TLS
         self.body = b""
         self.host = host_name(headers.get("host", ""))
         path, _, self.query = target.partition("?")

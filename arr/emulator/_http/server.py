@@ -9,10 +9,14 @@ import socket
 import struct
 import threading
 from socketserver import BaseRequestHandler, TCPServer
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
+from .._arguments import is_loopback
 from .messages import ConnectionEnded, HttpError, Reply, Request
 from .wire import Wire
+
+if TYPE_CHECKING:
+    from .tls import Tls
 
 _log = logging.getLogger("arr.emulator")
 
@@ -34,11 +38,12 @@ class Server(TCPServer):
 
     def __init__(self, host: str, port: int, answer: Callable[[Request], Reply],
                  refuse: Callable[[HttpError], Reply], *, idle_timeout: float,
-                 request_timeout: float) -> None:
+                 request_timeout: float, tls: Callable[[], Tls] | None = None) -> None:
         self.answer = answer
         self.refuse = refuse
         self.idle_timeout = idle_timeout
         self.request_timeout = request_timeout
+        self.tls = tls
         self.stopping = False
         self._process = os.getpid()
         self._open: set[socket.socket] = set()
@@ -180,12 +185,15 @@ class _Connection(BaseRequestHandler):
         server = self.server
         # A reply is one write, but a client that pipelines must not wait for its ACK either.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        wire = Wire(connection, server.idle_timeout, server.request_timeout)
+        peer = str(self.client_address[0]).replace("::ffff:", "", 1)
+        wire = Wire(connection, server.idle_timeout, server.request_timeout, tls=server.tls,
+                    plain=server.tls is None or is_loopback(peer))
         while not server.stopping:
             method = ""
             try:
                 request = wire.read()
             except ConnectionEnded:
+                wire.farewell()
                 return
             except HttpError as error:
                 reply = server.refuse(error)
@@ -206,6 +214,5 @@ class _Connection(BaseRequestHandler):
                 data = data[:len(data) - max(1, len(reply.body) // 2 or len(data) // 2)]
             wire.send(data)
             if reply.close or reply.damage:
-                connection.shutdown(socket.SHUT_WR)
-                wire.drain(_DRAIN_SECONDS, _DRAIN_BYTES)
+                wire.end(_DRAIN_SECONDS, _DRAIN_BYTES, cut=bool(reply.damage))
                 return

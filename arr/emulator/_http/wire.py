@@ -10,8 +10,12 @@ import logging
 import re
 import socket
 import time
+from typing import TYPE_CHECKING, Callable
 
 from .messages import ConnectionEnded, HttpError, Request
+
+if TYPE_CHECKING:
+    from .tls import Tls
 
 _log = logging.getLogger("arr.emulator")
 
@@ -30,48 +34,125 @@ _SINGLE = frozenset(("content-length", "host", "authorization", "transfer-encodi
 
 
 class Wire:
-    """One connection: requests come in one after the other, replies leave in one piece."""
+    """One connection: requests come in one after the other, replies leave in one piece.
 
-    __slots__ = ("_socket", "_buffer", "_idle", "_limit", "_deadline", "_timeout")
+    With `tls`, the first byte decides: TLS, or plain HTTP if the client may speak that (`plain`).
+    """
 
-    def __init__(self, connection: socket.socket, idle_timeout: float,
-                 request_timeout: float) -> None:
+    __slots__ = ("_socket", "_buffer", "_idle", "_limit", "_deadline", "_timeout", "_new_tls",
+                 "_tls", "_plain")
+
+    def __init__(self, connection: socket.socket, idle_timeout: float, request_timeout: float, *,
+                 tls: Callable[[], Tls] | None = None, plain: bool = True) -> None:
         self._socket = connection
         self._buffer = bytearray()
         self._idle = idle_timeout
         self._limit = request_timeout
         self._deadline: float | None = None
         self._timeout = 0.0
+        self._new_tls = tls
+        self._tls: Tls | None = None
+        self._plain = plain
 
     def read(self) -> Request:
         """Return the next request; raise HttpError or ConnectionEnded."""
-        self._deadline = time.monotonic() + self._limit if self._buffer else None
+        if self._new_tls is not None:
+            self._begin(self._new_tls)
+        else:
+            self._deadline = time.monotonic() + self._limit if self._buffer else None
         request = self._parse(self._head())
+        request.secure = self._tls is not None
         self._body(request)
         return request
 
     def send(self, data: bytes) -> None:
         """Write everything, within the time-out of one request."""
+        if self._tls is not None:
+            data = self._tls.encrypt(data)
         self._set_timeout(self._limit)
         self._socket.sendall(data)
+
+    def end(self, seconds: float, limit: int, *, cut: bool = False) -> None:
+        """Say that nothing more comes, unless the reply was cut, and let the last bytes arrive."""
+        if not cut:
+            self.farewell()
+        self._tls = None  # what still comes is not worth decrypting
+        self._socket.shutdown(socket.SHUT_WR)
+        self._drain(seconds, limit)
+
+    def farewell(self) -> None:
+        """Close the TLS, if there is any. Nothing waits for that."""
+        if self._tls is not None and self._tls.ready:
+            try:
+                self._set_timeout(0.0)
+                self._socket.send(self._tls.farewell())
+            except OSError:
+                pass  # it has gone, or does not read
+
+    def _begin(self, new_tls: Callable[[], Tls]) -> None:
+        """Read the first bytes; one deadline for silence, handshake and the first request."""
+        self._new_tls = None
+        self._deadline = time.monotonic() + self._limit
+        try:
+            self._fill()
+            if self._buffer[0] == _TLS_HELLO:
+                self._tls = new_tls()
+                hello = bytes(self._buffer)
+                self._buffer.clear()
+                self._decrypt(self._tls, hello)
+                if not self._buffer:
+                    self._fill()
+                return
+        except HttpError:
+            _log.info("a connection was closed: %s within %g s", "no TLS handshake"
+                      if self._tls is not None and not self._tls.ready else "no request",
+                      self._limit)
+            raise ConnectionEnded from None
+        if not self._plain:
+            raise HttpError(403, "Plain http is for clients on the emulator's machine; "
+                            "use https://.")
 
     def _set_timeout(self, seconds: float) -> None:
         if seconds != self._timeout:
             self._timeout = seconds
             self._socket.settimeout(seconds)
 
-    def drain(self, seconds: float, limit: int) -> None:
+    def _drain(self, seconds: float, limit: int) -> None:
         """Read what is still coming, so that closing does not destroy the reply on its way."""
         self._deadline = time.monotonic() + seconds
         try:
             while limit > 0:
-                self._buffer.clear()
-                self._fill()
-                limit -= len(self._buffer)
+                limit -= len(self._receive())
         except (HttpError, ConnectionEnded, OSError):
             pass
 
     def _fill(self) -> None:
+        """Add what comes next to the buffer."""
+        tls = self._tls
+        if tls is None:
+            self._buffer += self._receive()
+            return
+        before = len(self._buffer)
+        while len(self._buffer) == before:
+            if tls.ended:
+                raise ConnectionEnded
+            self._decrypt(tls, self._receive())
+
+    def _decrypt(self, tls: Tls, data: bytes) -> None:
+        from .tls import TlsFailed  # who has a Tls has loaded it
+
+        try:
+            self._buffer += tls.decrypt(data)
+        except TlsFailed as failed:
+            _log.info("a connection was closed: %s", failed)
+            raise ConnectionEnded from None
+        finally:
+            answer = tls.outgoing()
+            if answer:
+                self._set_timeout(self._limit)
+                self._socket.sendall(answer)
+
+    def _receive(self) -> bytes:
         if self._deadline is None:
             timeout = self._idle
         else:
@@ -90,7 +171,7 @@ class Wire:
             raise ConnectionEnded
         if self._deadline is None:
             self._deadline = time.monotonic() + self._limit
-        self._buffer += data
+        return data
 
     def _head(self) -> bytes:
         """Return everything before the empty line."""
@@ -112,9 +193,10 @@ class Wire:
                 raise HttpError(431, f"The headers are longer than {MAX_HEAD} bytes.")
             start = max(0, len(buffer) - 3)
             self._fill()
-            if buffer[0] == _TLS_HELLO:
-                # The client uses https, and waits for a TLS answer that HTTP cannot give.
-                _log.info("a connection was closed: it speaks TLS; the emulator is at http://")
+            if buffer[0] == _TLS_HELLO and self._tls is None:
+                # A client said https. It waits for an answer that HTTP cannot give.
+                _log.info("a connection was closed: it speaks TLS, and the emulator has no "
+                          "certificate; use http://, or start it with --self-signed")
                 raise ConnectionEnded
 
     def _parse(self, head: bytes) -> Request:
@@ -133,8 +215,8 @@ class Wire:
         if not _TARGET.fullmatch(target):
             raise HttpError(400, "The path must be percent-encoded ASCII.")
         headers = _fields(lines)
-        if target[:7].lower() == "http://":
-            target = "/" + target[7:].partition("/")[2]
+        if target[:8].lower().startswith(("http://", "https://")):
+            target = "/" + target.partition("://")[2].partition("/")[2]
         if not target.startswith("/"):
             raise HttpError(400, "The path must begin with '/'.")
         if version == "HTTP/1.1" and "host" not in headers:

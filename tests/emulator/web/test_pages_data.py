@@ -281,5 +281,6 @@ def test_a_tls_hello_ends_the_connection_at_once(
             context.wrap_socket(connection, server_hostname="localhost")
     assert time.monotonic() - began < LIMIT / 2
     assert [record.getMessage() for record in caplog.records].count(
-        "a connection was closed: it speaks TLS; the emulator is at http://") == 2
+        "a connection was closed: it speaks TLS, and the emulator has no certificate; "
+        "use http://, or start it with --self-signed") == 2
     assert client.admin("GET", "/clock").status == 200
