@@ -8,9 +8,7 @@ place back, store and publish the outcome, run the handlers.
 from __future__ import annotations
 
 import itertools
-from typing import (
-    Any, Callable, List, NamedTuple, Optional, Protocol, Tuple, Type, TypeVar, cast,
-)
+from typing import Any, Callable, NamedTuple, Optional, Protocol, TypeVar, cast
 
 from ._core import Core
 from ._http.in_flight import Flight
@@ -38,24 +36,24 @@ O = TypeVar("O", bound=IAsync[Any])  # noqa: E741
 class Owner(Protocol):
     """The object that a call was made on."""
 
-    def _adopt(self, core: Core, route: Route, value: Any, sent: int) -> Tuple[Any, Optional[Job]]:
+    def _adopt(self, core: Core, route: Route, value: Any, sent: int) -> tuple[Any, Job | None]:
         """Return the operation's value, and what to do just before it is published."""
 
 
 def start_call(core: Core, route: Route, owner: Owner, target: Callable[[], str],
-               params: Optional[Params], callback: Callback, slot: Optional[Slot] = None,
-               job: Optional[Type[Call]] = None,
-               submit: Optional[Callable[[Job], object]] = None) -> IAsync[Any]:
+               params: Params | None, callback: Callback, slot: Slot | None = None,
+               job: type[Call] | None = None,
+               submit: Callable[[Job], object] | None = None) -> IAsync[Any]:
     """Begin a call and return its operation; what cannot begin comes back completed.
 
     ``target`` returns the id that the call is about, or raises CallFailed for a bad one.
     ``submit`` takes the job in place of the runner.
     """
-    # In a forked child nobody runs what is given to the parent's executor.
-    ours = core.generation is workers.generation
-    operation: IAsync[Any] = IAsync(core.runner if ours else workers)
+    # In a forked child nothing runs what is given to the parent's executor.
+    same_process = core.generation is workers.generation
+    operation: IAsync[Any] = IAsync(core.runner if same_process else workers)
     add_callback(operation, route, callback)
-    call: Optional[Call] = None
+    call: Call | None = None
     try:
         core.check_open()
         body = None if params is None else encoded(params)
@@ -81,7 +79,7 @@ class CppCallback(Entry):
     __slots__ = ("entry", "arguments")
 
     def __init__(self, entry: Subscription,
-                 arguments: Callable[[IAsync[Any]], Tuple[object, ...]]) -> None:
+                 arguments: Callable[[IAsync[Any]], tuple[object, ...]]) -> None:
         self.entry = entry
         self.arguments = arguments
 
@@ -90,7 +88,7 @@ class CppCallback(Entry):
 
 
 def add_callback(operation: IAsync[Any], route: Route, callback: Callback) -> None:
-    """Subscribe a callback of the C++ shape, before anybody else can."""
+    """Subscribe a callback of the C++ shape, before any other handler."""
     if callback is None:
         return
     if not callable(callback):
@@ -117,7 +115,7 @@ def refuse_disposed(operation: O, route: Route, callback: Callback, what: str) -
 class Answer(NamedTuple):
     context: RRSessionGeneralContext
     value: Any
-    store: Optional[Job]
+    store: Job | None
 
 
 class Call:
@@ -125,7 +123,7 @@ class Call:
 
     __slots__ = ("core", "route", "target", "body", "owner", "operation", "flight")
 
-    def __init__(self, core: Core, route: Route, target: str, body: Optional[bytes],
+    def __init__(self, core: Core, route: Route, target: str, body: bytes | None,
                  owner: Owner, operation: IAsync[Any]) -> None:
         self.core = core
         self.route = route
@@ -133,7 +131,7 @@ class Call:
         self.body = body
         self.owner = owner
         self.operation = operation
-        self.flight: Optional[Flight] = None
+        self.flight: Flight | None = None
 
     def __call__(self) -> None:
         # Only the winner delivers: at the end of the process, the hook that completed the operation
@@ -150,7 +148,7 @@ class Call:
             answer = self._fly()
             # Before the outcome shows: a handler may block, and must not block the wire with it.
             core.leave_place(self)
-        except BaseException:  # Ctrl-C on the main thread, where only a caller's executor runs us
+        except BaseException:  # Ctrl-C on the main thread, where a caller's executor may run calls
             for call in core.gate.recover(self):
                 core.runner.submit(call)
             self.refused()
@@ -198,7 +196,7 @@ class Call:
         timer.cancel()
 
     def refused(self) -> None:
-        """Complete as Cancelled, on a worker of ours: the executor did not run us."""
+        """Complete as Cancelled, on a worker, because the executor did not run the call."""
         self.core.leave_place(self)
         failure = CallFailed(ARRResult.Cancelled, "the executor refused, cancelled or failed it")
         self.operation._complete(failure_context(self.route.name, failure))
@@ -206,7 +204,7 @@ class Call:
 
     # -- one try -------------------------------------------------------------------------------
 
-    def _fly(self) -> Optional[Answer]:
+    def _fly(self) -> Answer | None:
         """Return the answer, or None if there will be another try."""
         core = self.core
         if self.operation.is_completed:
@@ -214,7 +212,7 @@ class Call:
         flight = self.flight = self.flight or self._new_flight()
         try:
             core.watch.add(flight, self)
-            # The flight is registered first: at the end, either the hook sees it or we see that.
+            # Registered first: at the end, either the hook sees the flight or this sees the end.
             if workers.closing and self.route.method != "DELETE":
                 raise _cancelled()
             return self._send(flight)
@@ -229,7 +227,7 @@ class Call:
 
             # As text, because an exception may hold a header, and some log handlers show locals.
             text = "".join(format_exception(type(error), error, error.__traceback__))
-            logger.error("arr: %s failed in a way that nobody foresaw\n%s", self.route.name,
+            logger.error("arr: %s failed unexpectedly\n%s", self.route.name,
                          scrub(text, self._secrets()))
             return self._failed(flight, CallFailed(
                 ARRResult.Fail, "an error inside the package, see the log of arr"))
@@ -312,7 +310,7 @@ class Call:
             text = scrub(text, [token.text] + self._secrets())
         return clean(text)
 
-    def _secrets(self) -> List[str]:
+    def _secrets(self) -> list[str]:
         secrets = self.core.tokens.secrets()
         if self.body and b"?" in self.body:  # the signatures of containers
             import json

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any
 
 from ._account import Account
 from ._http.in_flight import Gate, Watch
@@ -43,8 +43,8 @@ class ExecutorRunner:
 class Core:
     """What a frontend, its sessions and its jobs share; it goes when the last of them lets go."""
 
-    def __init__(self, account: Account, executor: Optional[Executor],
-                 timeout: Tuple[float, float], max_calls: int, exit_seconds: float,
+    def __init__(self, account: Account, executor: Executor | None,
+                 timeout: tuple[float, float], max_calls: int, exit_seconds: float,
                  clock: Clock) -> None:
         # Here, because importing requests takes long; and no later, because a call that a signal
         # handler makes must not meet a module that is half imported: so as_task's is loaded too.
@@ -63,8 +63,8 @@ class Core:
         self.new_correlation = correlations()
         self.tokens = Tokens(account, self.transport, clock, self.watch, self.runner,
                              self.operation_seconds, self.new_correlation)
-        self.resting: Dict[Job, None] = {}  # calls between two tries
-        self.waits: Dict[Any, None] = {}  # the pollers of pending waits
+        self.resting: dict[Job, None] = {}  # calls between two tries
+        self.waits: dict[Any, None] = {}  # the pollers of pending waits
         self.generation = workers.generation
         at_exit(self)
 

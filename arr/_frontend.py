@@ -17,8 +17,9 @@ from ._results import (
 )
 from ._routes import Route
 from ._runtime.events import discard
+from ._runtime.interpreter import check_interpreter
 from ._runtime.operation import IAsync
-from ._runtime.workers import Clock, Job, SystemClock, check_interpreter
+from ._runtime.workers import Clock, Job, SystemClock
 from ._session import AzureSession
 
 if TYPE_CHECKING:

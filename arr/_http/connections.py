@@ -155,7 +155,7 @@ class _Tracked:
         flying.flight.use(self.sock)
 
     def putheader(self, header: Any, *values: Any) -> None:
-        """Write a header; a plain one, as all of ours are, without the patterns of http.client."""
+        """Write a header; a plain one without the patterns of http.client."""
         value = values[0]
         if isinstance(value, str) and value.isascii() and not ("\r" in value or "\n" in value):
             self._output(f"{header}: {value}".encode("ascii"))  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ import _thread
 import threading
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Protocol
 
 from .._results import ARRResult, CallFailed
 from .._runtime.workers import Clock, Job, SystemClock, Timer
@@ -34,16 +34,16 @@ class Flight:
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
         self.launched = False  # True once its own request may have left
-        self.abandoned = False  # True once its operation was completed by somebody else
+        self.abandoned = False  # True once another thread completed its operation
         self.tries = 0  # those that failed so far
         self.sent = 0  # the number of its request, in the order of sending
         self.written = False  # True once the request on the wire now has left as a whole
         self.unsure = False  # True once its own request may have been carried out, without a reply
         self.correlation = ""
         self._lock = threading.Lock()
-        self._reason: Optional[ARRResult] = None
-        self._socket: Optional[socket] = None
-        self._turn: Optional[Any] = None
+        self._reason: ARRResult | None = None
+        self._socket: socket | None = None
+        self._turn: Any | None = None
 
     @property
     def failure(self) -> CallFailed | None:
@@ -63,8 +63,8 @@ class Flight:
             self.check()
             self.launched = True
 
-    def use(self, sock: Optional[socket]) -> None:
-        """Name the socket that cutting must shut down; None once it belongs to nobody."""
+    def use(self, sock: socket | None) -> None:
+        """Name the socket that cutting must shut down; None once the flight has none."""
         with self._lock:
             self._socket = sock
             if sock is not None and self._reason is not None:
@@ -104,7 +104,7 @@ _REASONS = {
 
 
 def release(turn: Any) -> None:
-    """Release a waiting lock, which somebody else may have released first."""
+    """Release a waiting lock, unless another thread has."""
     try:
         turn.release()
     except RuntimeError:
@@ -118,7 +118,7 @@ def _shut(sock: socket) -> None:
         # Not sock.shutdown: that of an SSLSocket also drops the TLS object under the reader.
         plain_socket.shutdown(sock, SHUT_RDWR)
     except OSError:
-        pass  # not connected any more, which is what we wanted
+        pass  # it is not connected any more
 
 
 class Owner(Protocol):
@@ -138,10 +138,10 @@ class Watch:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._flights: Dict[Flight, Optional[Owner]] = {}
-        self._timer: Optional[Timer] = None
+        self._flights: dict[Flight, Owner | None] = {}
+        self._timer: Timer | None = None
 
-    def add(self, flight: Flight, owner: Optional[Owner] = None) -> None:
+    def add(self, flight: Flight, owner: Owner | None = None) -> None:
         with self._lock:
             self._flights[flight] = owner
             if self._timer is None or self._timer.when > flight.deadline:
@@ -151,7 +151,7 @@ class Watch:
         with self._lock:
             self._flights.pop(flight, None)
 
-    def current(self) -> list[tuple[Flight, Optional[Owner]]]:
+    def current(self) -> list[tuple[Flight, Owner | None]]:
         with self._lock:
             return list(self._flights.items())
 
@@ -236,7 +236,7 @@ class Gate:
 
     def recover(self, job: Job) -> list[Job]:
         """Leave, after Ctrl-C in the middle of a call; return all jobs that have a place and have
-        not come for it, perhaps because nobody ran them. To run one of them twice does no harm."""
+        not come for it, perhaps because they were not submitted. Running one twice does no harm."""
         with self._lock:
             self._forget(job)
             while self._grant() is not None:
@@ -261,7 +261,7 @@ class Gate:
         return self._places - len(self._holders)
 
     def open_wide(self) -> list[Job]:
-        """Let everybody pass from now on, and return those that waited: the process ends."""
+        """Let all jobs pass from now on, and return those that waited: the process ends."""
         with self._lock:
             self._open = True
             waiting = list(self._waiting)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple
 
 from .._results import ARRResult, CallFailed, RRSessionGeneralContext
 
@@ -42,7 +42,7 @@ def correlations() -> Callable[[], str]:
     return fresh
 
 
-def clean(text: Optional[str], limit: int = 200) -> str:
+def clean(text: str | None, limit: int = 200) -> str:
     """Return a server's text fit for a log line: printable, on one line, not too long."""
     if not text:
         return ""
@@ -53,7 +53,7 @@ def clean(text: Optional[str], limit: int = 200) -> str:
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:
-    """Return a text without the secrets that somebody has put into it."""
+    """Return a text without the secrets that may be in it."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
@@ -81,7 +81,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def parse_retry_after(headers: Any, now: float) -> Optional[float]:
+def parse_retry_after(headers: Any, now: float) -> float | None:
     """Return how many seconds the service asks to wait, 0 to an hour; None if it does not say."""
     text = (headers.get("Retry-After") or "").strip()
     if not text:
@@ -132,7 +132,7 @@ def error_text(body: bytes) -> str:
 
 def failure_context(name: str, failure: CallFailed,
                     request_correlation: str = "") -> RRSessionGeneralContext:
-    """Return the context of a failed call, with a message for whoever reads the log at night."""
+    """Return the context of a failed call, with a message for people who read a log."""
     message = f"{name}: {failure.result}"
     if failure.code:
         message += f" (HTTP {failure.code})"

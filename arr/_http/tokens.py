@@ -1,14 +1,14 @@
-"""Bearer tokens: exchanged at the token service once for all who need one, kept until they expire.
+"""Bearer tokens: exchanged at the token service once for all calls, kept until they expire.
 
 States of the cached token, by the clock on the wall (``exp`` is a time of day, and a laptop that
 slept must notice): good; in its last five minutes, when it still serves while one background
-request fetches the next; expired, when callers wait for the one who fetches.
+request fetches the next; expired, when callers wait for the one that fetches.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from .._account import EMPTY_GUID, Account
 from .._results import ARRResult, CallFailed
@@ -38,14 +38,14 @@ class Token(NamedTuple):
 
 
 class _Exchange:
-    """One request to the token service, and those who wait for its outcome."""
+    """One request to the token service, and the calls that wait for its outcome."""
 
     def __init__(self) -> None:
-        self.token: Optional[Token] = None
-        self.failure: Optional[CallFailed] = None
-        self.begun = False  # True once somebody is asking; in the background that may take long
+        self.token: Token | None = None
+        self.failure: CallFailed | None = None
+        self.begun = False  # True once a thread is asking; one in the background may begin late
         self.done = False
-        self.turns: List[Any] = []
+        self.turns: list[Any] = []
 
 
 class Tokens:
@@ -61,8 +61,8 @@ class Tokens:
         self._seconds = seconds  # the limit of a background exchange
         self._new_correlation = new_correlation
         self._lock = threading.Lock()
-        self._token: Optional[Token] = None
-        self._exchange: Optional[_Exchange] = None
+        self._token: Token | None = None
+        self._exchange: _Exchange | None = None
         self._asked = float("-inf")
         if account.access_token is not None:
             self._token = Token(account.access_token, float("inf"), self._asked)
@@ -72,13 +72,13 @@ class Tokens:
         """Tell whether a refused token can be exchanged for a better one."""
         return self._account.sts_credential is not None
 
-    def secrets(self) -> List[str]:
-        """Return what must never be shown to anybody."""
+    def secrets(self) -> list[str]:
+        """Return what must never be shown."""
         token, credential = self._token, self._account.sts_credential or ""
         key = credential.partition(":")[2] if self._account.id != EMPTY_GUID else ""
         return [credential, key, token.text if token is not None else ""]
 
-    def get(self, flight: Flight) -> Tuple[Token, bool]:
+    def get(self, flight: Flight) -> tuple[Token, bool]:
         """Return a token that serves, and whether it is an older one, which may be refused.
 
         Waits for the token service only if there is none.
@@ -100,12 +100,12 @@ class Tokens:
         """Return another token than the one that the service refused."""
         token = self._token
         if token is not None and token is not refused:
-            return token  # somebody who was refused too was quicker
+            return token  # another call was refused, too, and has renewed it
         return self._shared_exchange(flight, refused)
 
     # -- one exchange for all who need it ------------------------------------------------------
 
-    def _shared_exchange(self, flight: Flight, old: Optional[Token]) -> Token:
+    def _shared_exchange(self, flight: Flight, old: Token | None) -> Token:
         while True:
             with self._lock:
                 if self._token is not old and self._token is not None:
@@ -113,8 +113,8 @@ class Tokens:
                 exchange = self._exchange
                 if exchange is None:
                     exchange = self._begin()
-                # One in the background may stand behind us in the queue of a caller's executor,
-                # perhaps for the one thread that we are: waiting for it would be for ever.
+                # One in the background may be behind this call in the queue of a caller's executor
+                # that has a single thread: waiting for it would be for ever.
                 leader = not exchange.begun
                 exchange.begun = True
             if leader:
@@ -126,7 +126,7 @@ class Tokens:
             assert exchange.failure is not None
             if leader or exchange.failure.result != ARRResult.Cancelled:
                 raise exchange.failure.again()
-            # The leader was given up at the end of the process. We were not: a stop call goes on.
+            # The leader was given up at the end of the process; a stop call, like this, goes on.
 
     def _wait(self, exchange: _Exchange, flight: Flight) -> None:
         def register(turn: Any) -> None:
@@ -148,7 +148,7 @@ class Tokens:
     def _run_in_background(self, exchange: _Exchange) -> None:
         with self._lock:
             if exchange.begun:
-                return  # by somebody who could not wait
+                return  # by a call that could not wait
             exchange.begun = True
         flight = Flight(self._clock.monotonic() + self._seconds)
         self._watch.add(flight)
@@ -163,8 +163,8 @@ class Tokens:
         return exchange
 
     def _run(self, exchange: _Exchange, flight: Flight) -> None:
-        """Ask the token service, and let everybody who waits have what comes of it."""
-        token: Optional[Token] = None
+        """Ask the token service, and give the outcome to all that wait for it."""
+        token: Token | None = None
         failure = CallFailed(ARRResult.Fail, "the token exchange failed unexpectedly")
         try:
             token = self._ask(flight)
@@ -224,8 +224,8 @@ class Tokens:
         return Token(text, expires, self._clock.monotonic())
 
 
-def _expiry(token: str) -> Optional[float]:
-    """Return a JWT's ``exp``, or None if it cannot be read; its signature is not ours to check."""
+def _expiry(token: str) -> float | None:
+    """Return a JWT's ``exp``, or None if it cannot be read; the service checks its signature."""
     import json
     from binascii import a2b_base64
 

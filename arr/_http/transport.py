@@ -12,7 +12,7 @@ import os
 import socket
 import ssl
 import threading
-from typing import Any, Dict, Iterator, Mapping, Optional, Tuple, cast
+from typing import Any, Iterator, Mapping, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -35,12 +35,12 @@ _PIECE = 64 * 1024
 class Transport:
     """Keep-alive connections for one frontend, as many as it may have calls at once."""
 
-    def __init__(self, urls: Tuple[str, ...], timeout: Tuple[float, float], places: int) -> None:
+    def __init__(self, urls: tuple[str, ...], timeout: tuple[float, float], places: int) -> None:
         self._timeout = urllib3.Timeout(connect=timeout[0], read=timeout[1])
         self._adapter = _Adapter(places, {_origin(url): _proxy_for(url) for url in urls})
 
-    def send(self, flight: Flight, method: str, url: str, headers: Dict[str, str],
-             body: Optional[bytes] = None) -> Reply:
+    def send(self, flight: Flight, method: str, url: str, headers: dict[str, str],
+             body: bytes | None = None) -> Reply:
         """Send a request and read the whole reply, until the flight is cut."""
         request = requests.PreparedRequest()
         request.method, request.url, request.body = method, url, body
@@ -67,7 +67,7 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _proxy_for(url: str) -> Optional[str]:
+def _proxy_for(url: str) -> str | None:
     """Read the environment's proxy for a host; this machine is never reached through one."""
     if is_loopback(urlsplit(url).hostname or ""):
         return None
@@ -78,11 +78,11 @@ def _proxy_for(url: str) -> Optional[str]:
 # -- the adapter: pools by origin, one TLS context -----------------------------------------------
 
 class _Adapter(HTTPAdapter):
-    def __init__(self, places: int, proxies: Mapping[str, Optional[str]]) -> None:
+    def __init__(self, places: int, proxies: Mapping[str, str | None]) -> None:
         self._proxies = proxies
-        self._pools: Dict[str, Any] = {}
+        self._pools: dict[str, Any] = {}
         self._lock = threading.Lock()
-        self._tls: Optional[ssl.SSLContext] = None
+        self._tls: ssl.SSLContext | None = None
         self._bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
         super().__init__(pool_connections=4, pool_maxsize=places, max_retries=0)
 
@@ -97,7 +97,7 @@ class _Adapter(HTTPAdapter):
         return pool
 
     def _new_pool(self, origin: str) -> Any:
-        options: Dict[str, Any] = {}
+        options: dict[str, Any] = {}
         if origin.startswith("https"):
             options = {"ssl_context": self._context(), "cert_reqs": "CERT_REQUIRED"}
         proxy = self._proxies.get(origin)
@@ -146,7 +146,7 @@ class _Adapter(HTTPAdapter):
         return cast(str, request.url[request.url.index("/", 8):])
 
     def build_response(self, req: Any, resp: Any) -> Any:
-        return resp  # the raw response is all we need; a Response costs more than the rest of us
+        return resp  # the raw response; a Response of requests costs more than the rest of a call
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ def _too_large() -> CallFailed:
 
 # -- what went wrong -------------------------------------------------------------------------------
 
-def _chain(error: Optional[BaseException]) -> Iterator[BaseException]:
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """Walk an exception, its reason, its arguments and its causes; each once."""
     seen = set()
     todo: list[object] = [error]
@@ -252,7 +252,7 @@ def _untied(error: Exception, failure: CallFailed | None) -> CallFailed:
     return failure
 
 
-def _failure(error: Exception, url: str) -> Optional[CallFailed]:
+def _failure(error: Exception, url: str) -> CallFailed | None:
     """Return what an exception of requests, urllib3 or below means; its text stays here. None for
     what none of them should raise."""
     if isinstance(error, CallFailed):

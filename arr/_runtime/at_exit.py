@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import weakref
-from typing import Dict, List, Protocol
+from typing import Protocol
 
 from .events import discard, logger
 from .workers import Job, Worker, workers
@@ -17,7 +17,7 @@ START_SECONDS = 1.0  # that the first worker may take to start; it takes less th
 
 
 class Closer(Protocol):
-    """Somebody who has calls to give up when the process ends."""
+    """An object that has calls to give up when the process ends."""
 
     exit_seconds: float
 
@@ -34,13 +34,13 @@ class _AtExit:
     """
 
     def __init__(self) -> None:
-        self._closers: List[weakref.ref[Closer]] = []
+        self._closers: list[weakref.ref[Closer]] = []
         self._registered = False
 
     def register(self, closer: Closer) -> None:
         if not workers._all:
-            # Python 3.12 starts no thread any more once main has ended: a stop call that is the
-            # program's first and last would never leave. So one worker is there before any call.
+            # Python 3.12 starts no thread once main has ended: a stop call that is the program's
+            # first and last call would never leave. So one worker is there before any call.
             started = threading.Event()
             workers.submit(started.set)
             started.wait(START_SECONDS)
@@ -68,7 +68,7 @@ class _AtExit:
                 seconds = max(seconds, closer.exit_seconds)
                 closer.close_at_exit()
         for _ in range(len(workers._jobs)):
-            workers._wake_somebody()  # a job whose submitter was killed by Ctrl-C between two steps
+            workers._wake_one()  # for a job whose submitter Ctrl-C struck between two steps
         now = time.monotonic()
         end, soon = now + seconds, now + min(PATIENCE, seconds / 4)
         while self._must_wait(running_handlers):
@@ -95,7 +95,7 @@ class _AtExit:
             else:
                 send(end)
 
-    def _must_wait(self, running_handlers: Dict[Worker, Job]) -> bool:
+    def _must_wait(self, running_handlers: dict[Worker, Job]) -> bool:
         if workers._jobs:
             return True
         return any(running_handlers.get(worker) is not job or job is None

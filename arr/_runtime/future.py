@@ -1,9 +1,10 @@
-"""The future of an operation; a file of its own, imported when somebody asks for the first one."""
+"""The future of an operation. It needs concurrent.futures, so it is imported with the first
+frontend, and not with the package."""
 
 from __future__ import annotations
 
 from concurrent.futures import Future, TimeoutError as FutureTimeoutError
-from typing import TYPE_CHECKING, Any, Callable, Generator, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Generator, TypeVar
 
 from .._results import ARRResult, RRSessionException
 from .events import Await, Entry, guarded, subscription
@@ -17,13 +18,13 @@ T = TypeVar("T")
 class AsyncTask(Future[T], Entry):
     """The future of an operation: RUNNING from birth, so it cannot be cancelled; awaitable.
 
-    It stands itself in the operation's queue, as one more entry.
+    It is itself an entry of the operation's queue.
     """
 
     def __init__(self, operation: IAsync[T]) -> None:
         super().__init__()
         self.set_running_or_notify_cancel()
-        self._operation: Optional[IAsync[T]] = operation
+        self._operation: IAsync[T] | None = operation
 
     def deliver(self, *operation: object) -> None:
         """Take the outcome over; for the operation's drain only, so for one thread at a time."""
@@ -35,14 +36,14 @@ class AsyncTask(Future[T], Entry):
             guarded(self.set_result, value)
         else:
             guarded(self.set_exception, RRSessionException(context))
-        self._operation = None  # it refers to us, and would live until the garbage is collected
+        self._operation = None  # a cycle, which would keep both until the collector comes
 
     def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
         """Call ``fn`` with this future once it is settled; a failing one is logged."""
         # The base class lets SystemExit through, and with it skips the callbacks after that one.
         super().add_done_callback(subscription(fn).deliver)
 
-    def exception(self, timeout: Optional[float] = None) -> Optional[BaseException]:
+    def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return the error or None; TimeoutError (the builtin) after ``timeout`` seconds."""
         try:
             error = super().exception(timeout)
@@ -51,7 +52,7 @@ class AsyncTask(Future[T], Entry):
         # A new one for each reader: a shared one would collect their tracebacks.
         return RRSessionException(error.context) if isinstance(error, RRSessionException) else error
 
-    def result(self, timeout: Optional[float] = None) -> T:
+    def result(self, timeout: float | None = None) -> T:
         """Return the value; TimeoutError (the builtin) after ``timeout`` seconds."""
         error = self.exception(timeout)
         if error is not None:

@@ -1,26 +1,24 @@
 """IAsync: the handle of one operation.
 
-Everything about an operation that several threads touch is one of four things, and each changes
-in a single step of the interpreter, so that no lock is needed (see ``_event.py`` for why):
+Threads share four things about an operation. Each changes in a single step of the interpreter, so
+no lock is needed (``workers.py`` lists the steps that count as single):
 
-* ``_outcome``: None, then once and for ever the context and the value, and later the future, if
-  somebody asked for one. Whoever enters ``_completing`` for the operation first may set it.
-* ``_queue``: handlers, waiters and awaits in the order in which they came. Whoever takes an entry
-  out owns it: the drain, to deliver it; ``-=`` or a time-out, to drop it.
-* ``_draining``: who delivers now. Appending first and looking for a drain second, while the drain
-  leaves first and looks at the queue second, means that no entry is ever left behind.
-* ``_due``: holds it when a drain has been submitted that has not begun, so that a thousand late
-  handlers or timed-out waits need one job, not a thousand. Set before the submit, taken back
-  before the look at the queue; two threads that set it at once submit twice, which does no harm.
+* ``_outcome``: None, then for ever the context and the value, and later the future, if one was
+  asked for. The thread that enters ``_completing`` for the operation first may set it.
+* ``_queue``: handlers, waiters and awaits in the order in which they came. The thread that takes an
+  entry out owns it: the drain, to deliver it; ``-=`` or a time-out, to drop it.
+* ``_draining``: the thread that delivers now. A new entry is appended first and then looks for a
+  drain; a drain leaves first and then looks at the queue. So no entry is ever left behind.
+* ``_due``: has the operation while a drain is submitted that has not begun, so a thousand late
+  handlers or timed-out waits need one job. It is set before the submit and taken back before the
+  look at the queue; two threads that set it at once submit twice, which does no harm.
 """
 
 from __future__ import annotations
 
 import os
 from threading import get_ident
-from typing import (
-    TYPE_CHECKING, Any, Callable, Dict, Generator, Generic, List, Optional, Tuple, TypeVar, cast,
-)
+from typing import TYPE_CHECKING, Any, Callable, Generator, Generic, Optional, Tuple, TypeVar, cast
 
 from .._results import ARRResult, RRException, RRSessionException, RRSessionGeneralContext
 from .events import (
@@ -35,10 +33,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Outcome = Tuple[RRSessionGeneralContext, Any, Optional["AsyncTask[Any]"]]
 
-_completing: Dict[IAsync[Any], Outcome] = {}
-_draining: Dict[IAsync[Any], Tuple[int]] = {}
-_due: Dict[IAsync[Any], object] = {}
-_tasks: Dict[IAsync[Any], AsyncTask[Any]] = {}  # the futures of those that are pending
+_completing: dict[IAsync[Any], Outcome] = {}
+_draining: dict[IAsync[Any], tuple[int]] = {}
+_due: dict[IAsync[Any], object] = {}
+_tasks: dict[IAsync[Any], AsyncTask[Any]] = {}  # the futures of those that are pending
 
 
 def _after_fork_in_child() -> None:
@@ -64,7 +62,7 @@ class IAsync(Generic[T]):
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
-        self._queue: List[Entry] = []
+        self._queue: list[Entry] = []
         self._outcome: Outcome | None = None
 
     def __repr__(self) -> str:
@@ -154,7 +152,7 @@ class IAsync(Generic[T]):
             self._enqueue(waiter)
             return waiter.wait(timeout) or not discard(self._queue, waiter)
         finally:
-            discard(self._queue, waiter)  # after Ctrl-C: nothing of us stays behind
+            discard(self._queue, waiter)  # after Ctrl-C: nothing stays behind
 
     def get(self, timeout: float | None = None) -> T:
         """Wait, then return the value; TimeoutError after ``timeout`` seconds, RRSessionException
@@ -216,14 +214,14 @@ class IAsync(Generic[T]):
 
     def _complete(self, context: RRSessionGeneralContext, value: object = None,
                   store: Callable[[], object] | None = None) -> bool:
-        """Set the outcome; False if somebody else has. ``store`` runs just before it shows.
+        """Set the outcome; False if another thread has. ``store`` runs just before it shows.
 
         Delivering to the handlers is the next step, ``_drain``, and the caller's to place.
         """
         outcome: Outcome = (context, value, None)
         try:
-            # The second look is for a rival who had finished, and left _completing, between our
-            # caller's decision and our entering.
+            # The second look is for a rival that had finished, and left _completing, before this
+            # thread entered.
             if _completing.setdefault(self, outcome) is not outcome or self._outcome is not None:
                 return False
             if store is not None:
@@ -235,7 +233,7 @@ class IAsync(Generic[T]):
                 del _completing[self]
 
     def _drain(self) -> None:
-        """Deliver to whoever stands in the queue, unless a drain is running already."""
+        """Deliver to all entries of the queue, unless a drain is running already."""
         _due.pop(self, None)
         if self._outcome is None:
             return  # the loser of _complete is early; the winner will drain, with the outcome set
@@ -260,8 +258,8 @@ class IAsync(Generic[T]):
             if self._outcome is not None:
                 self._see_to_delivery()
         except BaseException:
-            # Ctrl-C may have struck between the two, or between the two lines in there. Whoever
-            # came after us would wait behind an entry that nobody delivers.
+            # Ctrl-C may have struck between the two, or between the two lines in there. The entries
+            # behind this one would wait, since nothing delivers it.
             _due.pop(self, None)
             self._see_to_delivery()
             raise

@@ -26,11 +26,11 @@ class _Holder:
 class Slot:
     """Lets one operation of a kind be in flight at a time.
 
-    The holders form a chain, which only grows, at its end. A thread gets the slot by writing itself
-    behind a holder that is not pending any more: ``setdefault`` lets one thread do so, once, and
-    shows it to all others. So nobody is refused but by an operation that holds the slot and is
-    pending at that moment, however many threads try at once, and whatever a signal handler does in
-    between.
+    The holders form a chain, which only grows, at its end. A thread gets the slot by writing its
+    operation behind a holder that is not pending any more: ``setdefault`` lets one thread do so,
+    once, and shows it to all others. So a call is refused only by an operation that holds the slot
+    and is pending at that moment, however many threads try at once, and whatever a signal handler
+    does in between.
 
     A slot is taken exactly while the operation that got it is pending, so freeing it is not a step
     that could be missed. The chain refers weakly to operations: one that was lost to a Ctrl-C on

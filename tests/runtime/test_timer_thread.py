@@ -106,7 +106,7 @@ class _Slow(Deque[Job]):
     def append(self, job: Job) -> None:
         super().append(job)
         if threading.current_thread() is self.pool._timer_thread:
-            self.pool._wake_somebody()
+            self.pool._wake_one()
             self.go.wait(LIMIT)
 
 
@@ -203,23 +203,6 @@ def test_a_cancelled_timer_keeps_nothing_and_costs_no_job(pool: Workers) -> None
     pool.call_at(0.002, partial(ran, 1))
     ran.next()
     assert sum(worker.taken for worker in pool._all) == 1
-
-
-def test_ctrl_c_between_the_timer_and_the_wake_loses_no_timer(
-        pool: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = Recorder()
-    wake = pool._wake_timer_thread
-    strikes = [KeyboardInterrupt()]
-
-    def strike() -> None:
-        if strikes:
-            raise strikes.pop()
-        wake()
-
-    monkeypatch.setattr(pool, "_wake_timer_thread", strike)
-    with pytest.raises(KeyboardInterrupt):
-        pool.call_at(0.0, lambda: recorder(None))
-    assert recorder.next()[1].startswith("arr-worker")
 
 
 @pytest.mark.arr_handler_errors_allowed

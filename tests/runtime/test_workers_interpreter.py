@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from arr import AzureFrontend
-from arr._runtime import workers as _workers
+from arr._runtime import interpreter
+from arr._runtime.workers import Workers
 
 from ..support.rig import static_account
 from ..support.threads import Script
@@ -65,7 +66,6 @@ def test_a_lack_of_threads_is_no_isolation(monkeypatch: pytest.MonkeyPatch) -> N
     def refuse(*args: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    pool = _workers.Workers()
-    monkeypatch.setattr(_workers, "workers", pool)
+    monkeypatch.setattr(interpreter, "workers", Workers())
     monkeypatch.setattr(_thread, "start_new_thread", refuse)
-    _workers.check_interpreter()
+    interpreter.check_interpreter()

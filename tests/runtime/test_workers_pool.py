@@ -379,22 +379,6 @@ def test_deferred_jobs_do_not_wait_for_workers_that_are_blocked(pool: Workers) -
         held.release.set()
 
 
-def test_deferred_job_is_run_although_ctrl_c_struck_before_the_wake(
-        pool: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
-    wake, struck = pool._wake_timer_thread, [KeyboardInterrupt()]
-
-    def strike() -> None:
-        if struck:
-            raise struck.pop()
-        wake()
-
-    monkeypatch.setattr(pool, "_wake_timer_thread", strike)
-    recorder = Recorder()
-    with pytest.raises(KeyboardInterrupt):
-        pool.defer(lambda: recorder(None))
-    recorder.next()
-
-
 def test_main_thread_never_runs_a_job(pool: Workers) -> None:
     main = threading.main_thread().name
     recorder = Recorder()

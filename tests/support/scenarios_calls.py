@@ -22,6 +22,7 @@ from .scenarios import nothing_left
 from .schedules import Deadlock, Make, Scenario
 from .threads import FAILURE, SUCCESS, Jobs, pending
 
+
 # -- places, flights, tokens -------------------------------------------------------------------
 
 
