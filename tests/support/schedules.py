@@ -15,6 +15,7 @@ import linecache
 import random
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
@@ -148,7 +149,7 @@ class Run:
         while len(_threads) < len(self._works):
             _threads.append(_Thread())
         for index, thread in enumerate(_threads[:len(self._works)]):
-            thread.work = lambda index=index: self._run(index)
+            thread.work = partial(self._run, index)
         Run.current = self
         try:
             self._running = self._next()
