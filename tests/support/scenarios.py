@@ -226,8 +226,8 @@ def await_and_cancelled_await() -> Scenario:
 def event_raised_while_handlers_come_and_go() -> Scenario:
     event: Event[Any] = Event()
     seen: list[str] = []
-    stays: Any = lambda: seen.append("stays")  # noqa: E731
-    goes: Any = lambda: seen.append("goes")  # noqa: E731
+    stays: Any = lambda _: seen.append("stays")  # noqa: E731
+    goes: Any = lambda _: seen.append("goes")  # noqa: E731
     event += stays
     event += goes
 
@@ -240,7 +240,7 @@ def event_raised_while_handlers_come_and_go() -> Scenario:
         assert seen.count("stays") == 2
         assert len(event._entries) == 2
 
-    return Scenario([lambda: event._raise(), change, lambda: event._raise()], check)
+    return Scenario([lambda: event._raise(0), change, lambda: event._raise(0)], check)
 
 
 # -- slots -------------------------------------------------------------------------------------
