@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import List, Optional, Tuple, Type
 
 from arr.emulator import Emulator
+from arr.emulator._http.certificates import Files, self_signed
 
 from .counts import Rows
 from .peer import compiled_environment
@@ -22,6 +26,8 @@ import sys
 from arr.emulator import Emulator
 print(Emulator(port=0, startup_seconds=0).start().url.rpartition(":")[2], flush=True)
 """ + _WAIT
+SECURE = EMULATOR.replace("startup_seconds=0", "startup_seconds=0, certificate=sys.argv[1], "
+                          "private_key=sys.argv[2]")
 BARE = """
 import sys, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -52,13 +58,16 @@ print(server.port, flush=True)
 class Client:
     """A connection that costs next to nothing; opened again when the server closes it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: Optional[ssl.SSLContext] = None) -> None:
         self._port = port
+        self._tls = tls
         self._sock: Optional[socket.socket] = None
 
     def get(self, path: str, authorization: str = "") -> bytes:
         if self._sock is None:
             self._sock = socket.create_connection(("127.0.0.1", self._port), 30)
+            if self._tls is not None:
+                self._sock = self._tls.wrap_socket(self._sock, server_hostname="localhost")
         self._sock.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n"
                            f"Authorization: {authorization}\r\n\r\n".encode())
         data = b""
@@ -88,14 +97,16 @@ class Client:
 class Server:
     """A server in a process of its own, and the seconds from its start to its first answer."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, tls: Optional[Files] = None) -> None:
         environment = compiled_environment()
         begin = time.perf_counter()
-        self._process = subprocess.Popen([sys.executable, "-c", program], text=True,
+        arguments = [str(tls.certificate), str(tls.private_key)] if tls else []
+        self._process = subprocess.Popen([sys.executable, "-c", program, *arguments], text=True,
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                          stderr=subprocess.DEVNULL, env=environment)
         assert self._process.stdout is not None
-        self.client = Client(int(self._process.stdout.readline()))
+        self.client = Client(int(self._process.stdout.readline()),
+                             ssl.create_default_context(cafile=str(tls.authority)) if tls else None)
         self.client.get("/nothing")
         self.seconds = time.perf_counter() - begin
 
@@ -160,12 +171,49 @@ def get_rates(rounds: int, block: int = 100) -> Tuple[float, float, float]:
             statistics.median(mine / theirs for mine, _, theirs in rates))
 
 
-def stop_milliseconds(rounds: int) -> float:
-    """Return how long stopping takes with eight connections open."""
+def tls_rates(rounds: int, files: Files, block: int = 100) -> Tuple[float, float, float, float]:
+    """Return GETs per second over TLS and their ratio to plain ones, handshakes with a GET per
+    second, and the ratio of the start with TLS to the start without."""
+    account = Emulator().account_id  # never started: the account is the same in every process
+    key = f"Bearer {account}:{Emulator().account_key}"
+    rates: List[List[float]] = []
+    for number in range(rounds + 1):
+        with Server(SECURE, files) as secure, Server(EMULATOR) as plain:
+            found = [secure.seconds / plain.seconds]
+            for client in (secure.client, plain.client):
+                granted = json.loads(client.get(f"/accounts/{account}/token", key))
+                bearer = f"Bearer {granted['AccessToken']}"
+                begin = time.perf_counter()
+                for _ in range(block):
+                    client.get(f"/v1/accounts/{account}/sessions", bearer)
+                found.append(block / (time.perf_counter() - begin))
+            begin = time.perf_counter()
+            for _ in range(block // 5):
+                secure.client.close()
+                secure.client.get("/nothing")
+            found.append(block // 5 / (time.perf_counter() - begin))
+            if number:
+                rates.append(found)
+    return (statistics.median(secure for _, secure, _, _ in rates),
+            statistics.median(secure / plain for _, secure, plain, _ in rates),
+            statistics.median(handshakes for _, _, _, handshakes in rates),
+            statistics.median(start for start, _, _, _ in rates))
+
+
+def stop_milliseconds(rounds: int, files: Optional[Files] = None) -> float:
+    """Return how long stopping takes with eight connections open, and with TLS eight more that
+    are in their handshake."""
     times = []
+    context = ssl.create_default_context(cafile=str(files.authority)) if files else None
     for _ in range(rounds):
-        emulator = Emulator(port=0).start()
-        clients = [Client(int(emulator.url.rpartition(":")[2])) for _ in range(8)]
+        emulator = Emulator(port=0, certificate=files and files.certificate,
+                            private_key=files and files.private_key).start()
+        port = int(emulator.url.rpartition(":")[2])
+        clients = [Client(port, context) for _ in range(8)]
+        begun = [socket.create_connection(("127.0.0.1", port), 30) for _ in range(8)
+                 ] if files else []
+        for sock in begun:
+            sock.sendall(b"\x16\x03\x01")
         for client in clients:
             client.get("/nothing")
         begin = time.perf_counter()
@@ -173,12 +221,18 @@ def stop_milliseconds(rounds: int) -> float:
         times.append((time.perf_counter() - begin) * 1000)
         for client in clients:
             client.close()
+        for sock in begun:
+            sock.close()
     return statistics.median(times)
 
 
 def rows(quick: bool) -> Rows:
     seconds, ratio, memory = starts(3 if quick else 20)
     rate, to_httpserver, to_bare = get_rates(3 if quick else 30)
+    with tempfile.TemporaryDirectory() as directory:
+        files = self_signed(Path(directory))
+        secure, to_plain, handshakes, start = tls_rates(3 if quick else 10, files)
+        secure_stop = stop_milliseconds(5 if quick else 20, files)
     return [
         ("start to first answer, to a bare server (1.3)", ratio),
         ("start to first answer, ms", round(seconds * 1000)),
@@ -187,4 +241,9 @@ def rows(quick: bool) -> Rows:
         ("GETs per second, to a bare server", to_bare),
         ("GETs per second", round(rate)),
         ("stop with 8 connections open, ms (5)", stop_milliseconds(5 if quick else 20)),
+        ("with TLS: start, to the start without", start),
+        ("with TLS: GETs per second (2,000)", round(secure)),
+        ("with TLS: GETs per second, to those without", to_plain),
+        ("with TLS: handshake and GET, per second", round(handshakes)),
+        ("with TLS: stop with 8 open and 8 in the handshake, ms (50)", secure_stop),
     ]

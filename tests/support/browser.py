@@ -51,6 +51,7 @@ class Browser:
             self._connection = http.client.HTTPConnection(
                 "127.0.0.1", self._port(), timeout=3 * LIMIT)
             made = self._send("POST", "/session", {"capabilities": {"alwaysMatch": {
+                "acceptInsecureCerts": True,  # those of the tests' own authority
                 "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"},
                 "goog:chromeOptions": {"binary": chromium, "args": [
                     *_ARGUMENTS, f"--user-data-dir={self._profile}"]}}}})
