@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
-from ._arguments import flag, is_loopback, number, text, whole
+from ._arguments import flag, is_loopback, must_be, number, text, whole
 from ._clock import Clock, SystemClock
 from ._http.server import Server
 from ._service.faults import Fault, Faults, Hold
@@ -244,6 +244,9 @@ def _tls(certificate: str | Path | None, private_key: str | Path | None
         return None
     if certificate is None or private_key is None:
         raise ValueError("certificate and private_key go together; give both, or none for http")
+    for name, value in (("certificate", certificate), ("private_key", private_key)):
+        if not (isinstance(value, str) or hasattr(value, "__fspath__")):
+            raise must_be(name, "a path", value)
     from ._http.tls import Tls, server_context  # ssl is slow to import, and few need it
 
     context = server_context(certificate, private_key)

@@ -70,6 +70,7 @@ def self_signed(directory: Path) -> Files:
     files = files_of(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        _refuse_foreign(directory, files)
         with _locked(directory), tempfile.TemporaryDirectory(dir=directory) as work:
             made = files_of(Path(work))
             if not _authority_is_good(files):
@@ -82,10 +83,21 @@ def self_signed(directory: Path) -> Files:
                 _make_certificate(made, files)
                 os.replace(made.private_key, files.private_key)
                 os.replace(made.certificate, files.certificate)
+            for key in (files.authority_key, files.private_key):
+                key.chmod(0o600)
     except OSError as error:
         raise CertificateError(f"the directory {directory} cannot be written "
                                f"({error.strerror or error}); choose another") from None
     return files
+
+
+def _refuse_foreign(directory: Path, files: Files) -> None:
+    """Another user, who has the key of an authority, must not choose whom this user trusts."""
+    if not hasattr(os, "getuid") or os.getuid() == 0:  # root of a container uses foreign volumes
+        return
+    for path in (directory, *files):
+        if path.exists() and path.stat().st_uid not in (0, os.getuid()):
+            raise CertificateError(f"{path} belongs to another user; choose another directory")
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,26 @@ def test_keys_are_the_owners_only_whatever_the_umask(tls_files: Files, tmp_path:
         os.umask(before)
     for key in (files.authority_key, files.private_key):
         assert key.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_a_key_that_others_may_read_is_closed(made: Files) -> None:
+    made.private_key.chmod(0o644)
+    self_signed(made.authority.parent)
+    assert made.private_key.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.name == "nt", reason="users of POSIX")
+def test_files_of_another_user_are_refused(made: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = made.authority.stat().st_uid
+    monkeypatch.setattr(os, "getuid", lambda: 4321)
+    for path in (made.authority.parent, *made):
+        os.chown(path, owner, -1)
+    if owner == 0:  # what root owns is good for everybody; only root can give a file away
+        self_signed(made.authority.parent)
+        os.chown(made.authority_key, 4322, -1)
+    with pytest.raises(CertificateError, match="belongs to another user; choose another"):
+        self_signed(made.authority.parent)
 
 
 @pytest.mark.parametrize("spoiled, authority_kept", [
@@ -158,6 +179,14 @@ def test_both_or_none(tls_files: Files, which: str,
         Emulator(**given)
     assert main(["--cert" if which == "certificate" else "--key", str(given[which])]) == 2
     assert "--cert and --key go together" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", [3, b"a.pem", True])
+def test_a_path_that_is_none(tls_files: Files, value: Any) -> None:
+    with pytest.raises(TypeError, match="certificate must be a path, not "):
+        Emulator(certificate=value, private_key=tls_files.private_key)
+    with pytest.raises(TypeError, match="private_key must be a path, not "):
+        Emulator(certificate=tls_files.certificate, private_key=value)
 
 
 def test_a_certificate_is_given_or_made_not_both(capsys: pytest.CaptureFixture[str],

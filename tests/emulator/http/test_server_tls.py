@@ -62,6 +62,29 @@ def test_pipelined_requests_and_records_of_one_byte(tls_client: TlsClient) -> No
         assert read_all(connection).count(b"HTTP/1.1 200 OK\r\n") == 4
 
 
+def test_who_has_said_all_is_answered_all(tls_client: TlsClient) -> None:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = tls_client.context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with socket.create_connection(("127.0.0.1", tls_client.port), LIMIT) as connection:
+        while True:
+            try:
+                client.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                connection.sendall(outgoing.read())
+                incoming.write(connection.recv(65_536))
+        client.write(GET + GET)
+        with pytest.raises(ssl.SSLWantReadError):
+            client.unwrap()  # the farewell comes with the requests, the socket stays open
+        connection.sendall(outgoing.read())
+        incoming.write(read_all(connection))
+    replies = b""
+    with pytest.raises(ssl.SSLZeroReturnError):  # the server says farewell, too
+        while True:
+            replies += client.read(65_536)
+    assert replies.count(b"HTTP/1.1 200 OK\r\n") == 2
+
+
 def test_a_body_of_many_records_and_a_reply_of_many(tls_emulator: Emulator,
                                                     tls_client: TlsClient) -> None:
     # Larger than what is read from the socket at once, and than any record.
