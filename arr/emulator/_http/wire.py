@@ -39,7 +39,7 @@ class Wire:
     With `tls`, the first byte decides: TLS, or plain HTTP if the client may speak that (`plain`).
     """
 
-    __slots__ = ("_socket", "_buffer", "_idle", "_limit", "_deadline", "_timeout", "_new_tls",
+    __slots__ = ("_socket", "_buffer", "_idle", "_limit", "_deadline", "_new_tls",
                  "_tls", "_plain")
 
     def __init__(self, connection: socket.socket, idle_timeout: float, request_timeout: float, *,
@@ -49,7 +49,6 @@ class Wire:
         self._idle = idle_timeout
         self._limit = request_timeout
         self._deadline: float | None = None
-        self._timeout = 0.0
         self._new_tls = tls
         self._tls: Tls | None = None
         self._plain = plain
@@ -69,7 +68,7 @@ class Wire:
         """Write everything, within the time-out of one request."""
         if self._tls is not None:
             data = self._tls.encrypt(data)
-        self._set_timeout(self._limit)
+        self._socket.settimeout(self._limit)
         self._socket.sendall(data)
 
     def end(self, seconds: float, limit: int, *, cut: bool = False) -> None:
@@ -84,7 +83,7 @@ class Wire:
         """Close the TLS, if there is any. Nothing waits for that."""
         if self._tls is not None and self._tls.ready:
             try:
-                self._set_timeout(0.0)
+                self._socket.settimeout(0.0)
                 self._socket.send(self._tls.farewell())
             except OSError:
                 pass  # it has gone, or does not read
@@ -111,11 +110,6 @@ class Wire:
         if not self._plain:
             raise HttpError(403, "Plain http is for clients on the emulator's machine; "
                             "use https://.")
-
-    def _set_timeout(self, seconds: float) -> None:
-        if seconds != self._timeout:
-            self._timeout = seconds
-            self._socket.settimeout(seconds)
 
     def _drain(self, seconds: float, limit: int) -> None:
         """Read what is still coming, so that closing does not destroy the reply on its way."""
@@ -149,7 +143,7 @@ class Wire:
         finally:
             answer = tls.outgoing()
             if answer:
-                self._set_timeout(self._limit)
+                self._socket.settimeout(self._limit)
                 self._socket.sendall(answer)
 
     def _receive(self) -> bytes:
@@ -159,7 +153,7 @@ class Wire:
             timeout = self._deadline - time.monotonic()
             if timeout <= 0:
                 raise HttpError(408, f"The request was not complete after {self._limit:g} s.")
-        self._set_timeout(timeout)
+        self._socket.settimeout(timeout)
         try:
             data = self._socket.recv(65_536)
         except socket.timeout:

@@ -8,6 +8,7 @@ relied on it would prove nothing: it is refused.
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
 from typing import Iterable
 
 from .._arguments import text
@@ -81,8 +82,6 @@ class Patterns:
         return pattern
 
     def _near(self, asked: str) -> list[str]:
-        from difflib import SequenceMatcher  # rare, and slow to import
-
         likeness: dict[str, float] = {}
         for method, parts in self._routes:
             # Without the account, which all have; and what one may have meant: each of its ends.

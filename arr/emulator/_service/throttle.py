@@ -27,8 +27,6 @@ class Throttle:
 
     def excess(self, account_id: str) -> int:
         """Count a request; return 0, or the seconds after which to try again."""
-        if self.per_minute is None:
-            return 0
         now = self._monotonic()
         with self._lock:
             limit = self.per_minute

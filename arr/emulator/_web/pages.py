@@ -29,7 +29,7 @@ def page(name: str, status: int = 200, **values: str) -> Reply:
     Scripts and styles run by a nonce only, so that no text can become a script; nothing is loaded
     from elsewhere, and no other page may frame this one.
     """
-    from html import escape  # slow to import, and only pages need it
+    from html import escape  # late: 4 % of the start
 
     nonce = base64.b64encode(os.urandom(12)).decode("ascii")
     values["nonce"] = nonce

@@ -128,7 +128,7 @@ class Responder:
                 record.meter.add(now, record.milliseconds, failed)
         # The emulator's own pages ask again and again; their requests are not worth a line.
         level = logging.DEBUG if record is None and reply.status < 400 else logging.INFO
-        if _log.isEnabledFor(level):
+        if _log.isEnabledFor(level):  # else the texts are made for nothing: 9 % of a GET
             _log.log(level, "%s %s %s %.1f ms%s", clean(request.method, 20),
                      clean(request.target, 300),
                      "reset" if reply.damage == "reset" else reply.status, milliseconds,
@@ -140,7 +140,7 @@ class Responder:
         vector = base64.b64encode(os.urandom(17))[:22].decode("ascii") + ".0"
         now = self._service.clock.time()
         second, date = self._date
-        if second != now // 1:
+        if second != now // 1:  # once a second: 5 % of a GET
             try:
                 date = http_date(now // 1)
             except (ArithmeticError, ValueError, OSError):

@@ -71,15 +71,7 @@ SERVED = tuple((route.method, route.path) for route in ROUTES
                if route.kind not in (OWN, INSPECTOR))
 
 
-def _index() -> dict[tuple[bool, int], list[tuple[Route, tuple[str, ...]]]]:
-    index: dict[tuple[bool, int], list[tuple[Route, tuple[str, ...]]]] = {}
-    for route in ROUTES:
-        parts = tuple(route.path.split("/")) if route.path else ()
-        index.setdefault((route.kind == INSPECTOR, len(parts)), []).append((route, parts))
-    return index
-
-
-_INDEX = _index()
+_PARTS = tuple((route, route.path.split("/") if route.path else []) for route in ROUTES)
 
 
 def find(method: str, segments: tuple[str, ...], *, inspector: bool,
@@ -87,12 +79,14 @@ def find(method: str, segments: tuple[str, ...], *, inspector: bool,
     """Return the route of a request and its named segments; raise HttpError 404 or 405."""
     wanted = "GET" if method == "HEAD" else method
     allowed: list[str] = []
-    for route, parts in _INDEX.get((inspector, len(segments)), ()):
+    for route, parts in _PARTS:
+        if len(parts) != len(segments) or (route.kind == INSPECTOR) != inspector:
+            continue
         params: dict[str, str] = {}
         for part, given in zip(parts, segments):
             if part[0] == "{":
                 params[part[1:-1]] = given
-            elif part != given and part != given.lower():
+            elif part != given.lower():
                 break
         else:
             if route.method == wanted:
