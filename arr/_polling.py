@@ -79,8 +79,8 @@ class _Polled(Entry):
         try:
             self.poller.polled(cast("IAsync[Any]", operation[0]))
         except BaseException as error:
-            # Ctrl-C on the thread of somebody's own executor, or a clock of his that failed: no
-            # timer was set, so nobody would ever ask again.
+            # Ctrl-C on the thread of a caller's executor, or a caller's clock that failed: no timer
+            # was set, so there would be no further poll.
             self.poller.broken(error)
             raise
 
@@ -118,8 +118,8 @@ class Poller(Generic[T]):
         self._core.waits[self] = None
         if self._end is not None:
             self._deadline = self._core.clock.call_at(self._end, self._too_late)
-        # Whoever disposes the owner, or ends the process, looks at the waits after he has said
-        # so: either he sees this one, or we see that.
+        # A disposal, and the end of the process, show first and then look at the waits: either they
+        # see this one, or this sees them.
         if self.owner._core is None or workers.closing:
             self.cancel()
         self._poll()

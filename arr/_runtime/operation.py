@@ -56,6 +56,9 @@ class IAsync(Generic[T]):
     handler runs in the asyncio loop in which it was subscribed. Or block with ``wait`` and ``get``,
     or ``await`` it. A plain handler runs in a context of its own, not in the subscriber's
     ``contextvars`` context; take yours along with ``copy_context()``.
+
+    Signal handlers and finalizers may start any call, subscribe and read at any instant. They must
+    not ``wait`` or ``get``: the thread that they interrupted may hold what the wait needs.
     """
 
     __slots__ = ("_runner", "_queue", "_outcome", "__weakref__")
