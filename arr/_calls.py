@@ -13,7 +13,8 @@ from typing import Any, Callable, NamedTuple, Optional, Protocol, TypeVar, cast
 from ._core import Core
 from ._http.in_flight import Flight
 from ._http.replies import (
-    Reply, advice, clean, error_text, failure_context, parse_json, parse_retry_after, scrub,
+    Reply, advice, clean, error_text, failure_context, new_correlation, parse_json,
+    parse_retry_after, scrub,
 )
 from ._http.tokens import USER_AGENT, Token
 from ._params import Params, encoded
@@ -260,7 +261,7 @@ class Call:
 
     def _request(self, flight: Flight, token: Token) -> Reply:
         flight.sent = next(_sent_numbers)
-        flight.correlation = self.core.new_correlation() + ".0"
+        flight.correlation = new_correlation() + ".0"
         headers = {
             "Authorization": f"Bearer {token.text}",
             "MS-CV": flight.correlation,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from ._account import Account
 from ._http.in_flight import Gate, Watch
-from ._http.replies import correlations
 from ._http.tokens import Tokens
 from ._results import ARRResult, CallFailed
 from ._runtime.at_exit import at_exit
@@ -60,9 +59,8 @@ class Core:
         self.gate = Gate(max_calls)
         self.watch = Watch(clock)
         self.transport = Transport((account.sts_url, account.service_url), timeout, max_calls)
-        self.new_correlation = correlations()
         self.tokens = Tokens(account, self.transport, clock, self.watch, self.runner,
-                             self.operation_seconds, self.new_correlation)
+                             self.operation_seconds)
         self.resting: dict[Job, None] = {}  # calls between two tries
         self.waits: dict[Any, None] = {}  # the pollers of pending waits
         self.generation = workers.generation

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple
+import os
+from typing import Any, Iterable, Mapping, NamedTuple
 
 from .._results import ARRResult, CallFailed, RRSessionGeneralContext
-
-if TYPE_CHECKING:
-    from json import JSONDecoder
 
 MAX_RETRY_AFTER = 3600.0
 _BOM = b"\xef\xbb\xbf"
@@ -25,21 +22,11 @@ class Reply(NamedTuple):
         return f"<Reply {self.status}, {len(self.body)} bytes>"  # the body may be a token
 
 
-def correlations() -> Callable[[], str]:
-    """Return a source of fresh correlation vectors: 22 random base64 characters each.
-
-    It has a generator of its own, which the system seeds once: asking the system each time hands
-    the interpreter lock to another worker, and the one of ``random`` may be seeded by the program.
-    """
+def new_correlation() -> str:
+    """Return a fresh correlation vector: 22 random base64 characters."""
     from binascii import b2a_base64
-    from random import Random
 
-    bits = Random().getrandbits
-
-    def fresh() -> str:
-        return b2a_base64(bits(136).to_bytes(17, "big"), newline=False)[:22].decode("ascii")
-
-    return fresh
+    return b2a_base64(os.urandom(17), newline=False)[:22].decode("ascii")
 
 
 def clean(text: str | None, limit: int = 200) -> str:
@@ -62,19 +49,15 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
 
 def parse_json(body: bytes, what: str) -> Any:
     """Read a JSON document strictly; anything else is a ProtocolError."""
+    from json import loads  # late, as all that a bare import of the package does not need
+
     try:
         # Not by the codec utf-8-sig: its first use is an import, whose lock a child of os.fork
         # would find taken for ever, if another thread was in the middle of it.
-        return _decoder().decode(body[3:].decode() if body.startswith(_BOM) else body.decode())
+        text = body[3:].decode() if body.startswith(_BOM) else body.decode()
+        return loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise CallFailed(ARRResult.ProtocolError, f"{what} is not JSON") from None
-
-
-@lru_cache(maxsize=None)
-def _decoder() -> JSONDecoder:
-    from json import JSONDecoder  # late, and one for all: json.loads would make one for each reply
-
-    return JSONDecoder(parse_constant=_no_constant)
 
 
 def _no_constant(name: str) -> None:

@@ -8,14 +8,14 @@ request fetches the next; expired, when callers wait for the one that fetches.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._account import EMPTY_GUID, Account
 from .._results import ARRResult, CallFailed
 from .._runtime.workers import Clock, Runner
 from .._version import __version__
 from .in_flight import Flight, Watch, release
-from .replies import Reply, clean, parse_json, parse_retry_after, scrub
+from .replies import Reply, clean, new_correlation, parse_json, parse_retry_after, scrub
 
 if TYPE_CHECKING:
     from .transport import Transport
@@ -52,14 +52,13 @@ class Tokens:
     """The tokens of one account. Called by workers only."""
 
     def __init__(self, account: Account, transport: Transport, clock: Clock, watch: Watch,
-                 runner: Runner, seconds: float, new_correlation: Callable[[], str]) -> None:
+                 runner: Runner, seconds: float) -> None:
         self._account = account
         self._transport = transport
         self._clock = clock
         self._watch = watch
         self._runner = runner
         self._seconds = seconds  # the limit of a background exchange
-        self._new_correlation = new_correlation
         self._lock = threading.Lock()
         self._token: Token | None = None
         self._exchange: _Exchange | None = None
@@ -183,7 +182,7 @@ class Tokens:
 
     def _ask(self, flight: Flight) -> Token:
         account = self._account
-        correlation = self._new_correlation()
+        correlation = new_correlation()
         reply = self._transport.send(
             flight, "GET", f"{account.sts_url}/accounts/{account.id}/token", {
                 "Authorization": f"Bearer {account.sts_credential}",

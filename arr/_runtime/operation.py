@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING, Any, Callable, Generator, Generic, Optional, T
 
 from .._results import ARRResult, RRException, RRSessionException, RRSessionGeneralContext
 from .events import (
-    CO_COROUTINE, Await, Entry, EventBase, Subscription, Waiter, discard, must_be, subscription,
-    unsubscribe, watches,
+    Await, Entry, EventBase, Subscription, Waiter, discard, must_be, unsubscribe,
 )
 from .workers import Runner, workers
 
@@ -302,14 +301,6 @@ class CompletedEvent(EventBase[Callable[[IAsync[T]], object]]):
 
     def _subscribe(self, entry: Subscription) -> None:
         self._operation._enqueue(entry)
-
-    def __iadd__(self, handler: Callable[[IAsync[T]], object]) -> CompletedEvent[T]:
-        try:  # as in the base, but quicker for functions and methods that are not async
-            special = watches or handler.__code__.co_flags & CO_COROUTINE
-        except (AttributeError, TypeError):
-            special = True
-        self._operation._enqueue(subscription(handler) if special else Subscription(handler))
-        return self
 
     def _unsubscribe(self, handler: Callable[[IAsync[T]], object]) -> None:
         unsubscribe(self._operation._queue, handler)

@@ -20,7 +20,7 @@ from ..support.fault_server import (
     LIMIT, FaultServer, Gone, Request, Wire, kept, reply, script,
 )
 from ..support.rig import (
-    ACCESS_TOKEN, CASE, CASES, KEY, Rig, finish, good, static_account, timeouts_told,
+    ACCESS_TOKEN, CASE, CASES, KEY, Rig, finish, good, static_account,
 )
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
@@ -93,11 +93,6 @@ def test_a_certificate_of_a_trusted_authority_is_accepted(trusting: Certificates
         for case in CASES:
             assert rig.run(case).result == ARRResult.Success
         assert rig.server.connections == 1
-
-
-def test_a_call_on_a_used_connection_sets_no_time_out_again(trusting: Certificates) -> None:
-    with Rig(good, tls=trusting.right) as rig:
-        assert timeouts_told(rig) == []
 
 
 @pytest.mark.parametrize("size", [10, 9_000, 100_000])

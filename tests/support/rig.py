@@ -6,12 +6,8 @@ fake clock stands still, so that the pauses between tries and the deadlines are 
 
 from __future__ import annotations
 
-import socket
-import threading
 from types import TracebackType
 from typing import Any, Callable, Dict, List, Optional, TypeVar
-
-import pytest
 
 from arr import (
     ARRRenderingSessionVmSize, AzureFrontend, AzureFrontendAccountInfo, AzureSession,
@@ -165,25 +161,6 @@ class Rig:
             self.clock.advance(0.5)
             self.rests += 0.5
         raise AssertionError("the call is tried without end")
-
-
-def timeouts_told(rig: Rig) -> List[Optional[float]]:
-    """Return the time-outs that sockets are told in calls on a connection that was used before."""
-    told: List[Optional[float]] = []
-    here = threading.get_ident()
-
-    def settimeout(sock: socket.socket, seconds: Optional[float]) -> None:
-        if threading.get_ident() == here:  # the server's sockets are its own business
-            told.append(seconds)
-        super(socket.socket, sock).settimeout(seconds)
-
-    assert rig.run(CASE["list"]).result == 0
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket.socket, "settimeout", settimeout)
-        for name in ("list", "update", "stop"):
-            assert rig.run(CASE[name]).result == 0
-    assert rig.server.connections == 1
-    return told
 
 
 def check_message(context: RRSessionGeneralContext) -> None:

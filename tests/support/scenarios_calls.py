@@ -153,7 +153,7 @@ class _Transport:
 def _tokens(transport: _Transport, jobs: Jobs) -> Tokens:
     clock = FakeClock()
     found: Any = Tokens
-    made: Tokens = found(_Account, transport, clock, Watch(clock), jobs, 65.0, lambda: "cv")
+    made: Tokens = found(_Account, transport, clock, Watch(clock), jobs, 65.0)
     return made
 
 
