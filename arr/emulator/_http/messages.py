@@ -34,6 +34,10 @@ class ConnectionEnded(Exception):
     """The client has gone, or was idle for too long: no reply can be sent."""
 
 
+class TlsFailed(Exception):
+    """The client's bytes are not the TLS that was expected; the text is for the log."""
+
+
 class Request:
     """One complete request."""
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+from .messages import TlsFailed
+
 _RECORD = 16_384  # bytes in one TLS record, at most
-
-
-class TlsFailed(Exception):
-    """The client's bytes are not the TLS that was expected; the text is for the log."""
 
 
 class Tls:

@@ -12,7 +12,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Callable
 
-from .messages import ConnectionEnded, HttpError, Request
+from .messages import ConnectionEnded, HttpError, Request, TlsFailed
 
 if TYPE_CHECKING:
     from .tls import Tls
@@ -133,8 +133,6 @@ class Wire:
             self._decrypt(tls, self._receive())
 
     def _decrypt(self, tls: Tls, data: bytes) -> None:
-        from .tls import TlsFailed  # who has a Tls has loaded it
-
         try:
             self._buffer += tls.decrypt(data)
         except TlsFailed as failed:
