@@ -99,16 +99,6 @@ def glb_1(model: Json, buffer: bytes) -> bytes:
         + text + buffer
 
 
-def fbx(version: int, *, records: int = 2) -> bytes:
-    """Return a binary FBX file with some empty records."""
-    data = b"Kaydara FBX Binary  \x00\x1a\x00" + struct.pack("<I", version)
-    layout = "<QQQB" if version >= 7500 else "<IIIB"
-    size = struct.calcsize(layout)
-    for _ in range(records):
-        data += struct.pack(layout, len(data) + size + 4, 0, 0, 4) + b"Node"
-    return data + bytes(size)
-
-
 def run(root: Path, files: Dict[str, Union[bytes, Json]], *, model: str = "",
         settings: Optional[Json] = None) -> Summary:
     """Ingest files from root/in to root/out; the first one is the model."""

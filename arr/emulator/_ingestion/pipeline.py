@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import posixpath
+import io
+import json
 import tempfile
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterator, Sequence, cast
-from urllib.parse import unquote_to_bytes, urlsplit
+from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, cast
 
 from .archive import write_archive
 from .containers import open_container
 from .containers.base import Container, check_name
-from .formats.boxes import Box
-from .formats.boxes import configure, is_finite
-from .formats.fbx import BINARY_MAGIC, describe_fbx, looks_like_ascii_fbx
-from .formats.glb import MAGIC
-from .formats.gltf import describe_gltf
+from .files import LISTED, ModelFiles
+from .formats import describe
+from .formats.boxes import Box, configure, is_finite, offset_to_centre
 from .formats.model_info import ModelInfo
-from .refusals import (
-    IngestionError, MAX_FILES, MAX_MODEL_BYTES, MAX_URI, MissingFile, shown, size_text,
-)
-from .settings import (
-    FILE_NAME, MAX_SETTINGS_BYTES, Settings, default_settings, parse_settings,
-)
-from .spool import CHUNK, Span, Spool, StoredFile
-from .strict_json import load_json
+from .layouts import LAYOUT_2019, LAYOUT_2020, Layout, stem_of, unread
+from .materials import material_entries
+from .overrides import apply_overrides, parse_overrides
+from .refusals import IngestionError, shown, size_text
+from .reports import info_report, result_report
+from .settings import MAX_SETTINGS_BYTES, Settings, default_settings, parse_settings
+from .spool import CHUNK, Spool, StoredFile
 
-__all__ = ["IngestionError", "Summary", "ingest"]
+__all__ = ["IngestionError", "LAYOUT_2019", "LAYOUT_2020", "Summary", "ingest"]
 
 Report = Callable[[float, str], None]
+Entries = List[Dict[str, Any]]
 
-_HEAD = 4096
-_LISTED = 1000
 _IN_MEMORY = 16 << 20
 
 
@@ -50,6 +46,8 @@ class Summary:
     archive: str
     archive_size: int
     archive_sha256: str
+    outputs: Sequence[str]  # all files written, the archive last
+    warnings: Sequence[str]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it all as JSON values."""
@@ -61,6 +59,8 @@ class Summary:
             "archive": self.archive,
             "archiveSize": self.archive_size,
             "archiveSha256": self.archive_sha256,
+            "outputs": list(self.outputs),
+            "warnings": list(self.warnings),
         }
 
 
@@ -80,126 +80,140 @@ def _box(box: Box | None) -> dict[str, list[float]] | None:
 
 
 def ingest(model_name: str, model_url: str, asset_container_url: str, *,
-           container_root: Path | None, allowed_hosts: Sequence[str],
-           report: Report) -> Summary:
+           container_root: Optional[Path], allowed_hosts: Sequence[str],
+           report: Report, layout: Layout = LAYOUT_2019, input_prefix: str = "",
+           output_prefix: str = "", output_name: str = "") -> Summary:
     """Ingest a model in the calling thread; IngestionError says what is wrong with the input.
 
     ``report`` is called with the progress from 0 to 1 and a text; what it raises ends the work.
+    ``layout`` names the files beside the model and the archive. The prefixes are folders of the
+    containers: nothing outside them is seen. Without ``output_name`` the archive has the name of
+    the model, with the ending of the layout.
     """
     name = check_name(model_name, "modelName")
     report(0.0, "opening the containers")
     with ExitStack() as stack:
         source, target = (
             stack.enter_context(closing(open_container(
-                url, field, container_root=container_root, allowed_hosts=allowed_hosts)))
-            for url, field in ((model_url, "modelUrl"), (asset_container_url, "assetContainerUrl")))
+                url, field, container_root=container_root, allowed_hosts=allowed_hosts,
+                prefix=prefix)))
+            for url, field, prefix in ((model_url, "modelUrl", input_prefix),
+                                       (asset_container_url, "assetContainerUrl", output_prefix)))
         report(0.05, "listing the input container")
         # The service lists the container, so a SAS without the right to list fails here as well.
-        names = source.names(_LISTED)
+        names = source.names(LISTED)
         spool = stack.enter_context(Spool())
-        return _Ingestion(name, source, target, names, spool, report).run()
+        work = _Ingestion(name, source, target, names, spool, report, layout, output_name)
+        try:
+            return work.run()
+        except IngestionError as error:
+            work.write_result(str(error))
+            raise
 
 
 class _Ingestion:
 
-    def __init__(self, name: str, source: Container, target: Container, names: list[str],
-                 spool: Spool, report: Report) -> None:
+    def __init__(self, name: str, source: Container, target: Container, names: List[str],
+                 spool: Spool, report: Report, layout: Layout = LAYOUT_2019,
+                 output_name: str = "") -> None:
         self._name = name
-        self._folder = posixpath.dirname(name)
-        self._source = source
+        self._stem = stem_of(name)
+        self._default = self._stem + layout.archive_ending
+        self._archive = check_name(output_name or self._default, "The output name")
         self._target = target
         self._names = names
         self._spool = spool
         self._report = report
-        self._files: dict[str, StoredFile] = {}
+        self._layout = layout
+        self._applied: Optional[Dict[str, int]] = None
+        self._outputs: List[str] = []
+        self._files = ModelFiles(name, source, names, spool, lambda text: report(0.3, text))
 
     def run(self) -> Summary:
         self._report(0.1, f"reading {self._name}")
-        model = self._model()
-        head = self._spool.read(model.part(0, min(_HEAD, model.size)))
-        kind = _kind(head, self._name)
-        settings = self._settings(fbx=kind == "fbx")
-        info = self._describe(kind, model)
-        box = info.box
-        if box is not None:
-            box = configure(box, cast("list[str]", settings["axis"]),
-                            cast(float, settings["scaling"]), bool(settings["recenterToOrigin"]))
-            if not is_finite(box):
-                raise IngestionError(
-                    f"{FILE_NAME}: ez.scaling makes the model larger than numbers can tell.")
-        return self._write(info, settings, box)
-
-    def _model(self) -> Span:
-        try:
-            return self._load(self._name)
-        except MissingFile:
-            others = ", ".join(map(shown, self._names[:8]))
-            if len(self._names) > 8:
-                others += f" and {len(self._names) - 8}{'+' * (len(self._names) >= _LISTED)} more"
-            raise IngestionError(
-                f"Model not found: {shown(self._name)} is not in the input container, "
-                + (f"which has {others}." if others else "which is empty.")) from None
-
-    def _settings(self, *, fbx: bool) -> Settings:
-        path = posixpath.join(self._folder, FILE_NAME)
-        try:
-            data = b"".join(self._source.chunks(path, MAX_SETTINGS_BYTES))
-        except MissingFile:
-            return default_settings(fbx=fbx)
-        settings = parse_settings(data, fbx=fbx)
-        override = cast(str, settings["material-override"])
-        if override:
-            where = f"{FILE_NAME}: ez.material-override"
-            path = check_name(posixpath.join(self._folder, override), where)
-            load_json(self._spool.read(self._need(path, where)), shown(path))
-        return settings
-
-    def _describe(self, kind: str, model: Span) -> ModelInfo:
+        model = self._files.model_file()
+        fbx, info_of = describe(self._spool, model, self._name, self._files)
+        settings, entries = self._settings(fbx)
         self._report(0.3, f"checking {self._name}")
-        if kind == "fbx":
-            return describe_fbx(self._spool, model, self._name)
-        return describe_gltf(self._spool, model, self._name, self._fetch)
+        info = info_of()
+        materials = material_entries(
+            info.material_list, unlit=bool(settings["unlitMaterials"]))
+        if entries is not None:
+            materials = self._overridden(materials, entries)
+        box, moved = self._configured(info.box, settings)
+        return self._write(info, settings, box, moved, materials)
 
-    def _fetch(self, uri: str, where: str) -> Span:
-        """Bring in a file that the model refers to, by a URI relative to the model."""
-        if len(uri) > MAX_URI:
-            raise IngestionError(f"{where} is longer than {MAX_URI} characters.")
-        try:
-            parts = urlsplit(uri)
-            path = unquote_to_bytes(parts.path).decode()
-        except ValueError:
-            raise IngestionError(f"{where} is not a valid URI: {shown(uri)}.") from None
-        if parts.scheme or parts.netloc or parts.path.startswith("/"):
+    def write_result(self, reason: str) -> None:
+        """Tell beside the output why the model was refused, where the era does so."""
+        if self._layout.result_name:
+            try:
+                self._write_json(self._layout.result_name, result_report(reason))
+            except IngestionError:
+                pass  # the first reason is the one to be told
+
+    # -- what lies beside the model ----------------------------------------------------------
+
+    def _settings(self, fbx: bool) -> Tuple[Settings, Optional[Entries]]:
+        folder = self._files.folder
+        beside = [name[len(folder) + 1:] if folder else name for name in self._names
+                  if name.rpartition("/")[0] == folder]
+        self._files.warnings += unread(beside, self._stem, self._layout)
+        schema = self._layout.settings
+        settings = default_settings(fbx=fbx, schema=schema)
+        where = ""
+        for form in self._layout.settings_names:
+            where = form.replace("{stem}", self._stem)
+            data = self._files.small(where, MAX_SETTINGS_BYTES)
+            if data is not None:
+                settings = parse_settings(data, fbx=fbx, schema=schema, name=where)
+                break
+        return settings, self._overrides(cast(str, settings["material-override"]), where)
+
+    def _overrides(self, named: str, where: str) -> Optional[Entries]:
+        found = self._layout.overrides_name.replace("{stem}", self._stem)
+        if named:
+            around = self._layout.settings.around
+            where = f"{where}: {around}{'.' if around else ''}material-override"
+            name = self._files.beside(named, where)
+        elif found and self._files.has(found):
+            name = self._files.beside(found, "The ingestion")
+        else:
+            return None
+        return parse_overrides(self._files.read(name), name, self._layout.overrides)
+
+    def _overridden(self, materials: Entries, entries: Entries) -> Entries:
+        changed, count, unused = apply_overrides(materials, entries, self._layout.overrides)
+        self._applied = {"numOverrides": len(entries), "numOverriddenMaterials": count}
+        if unused:
+            self._files.warnings.append(
+                f"No material is named {', '.join(map(shown, unused[:8]))}"
+                + (f" and so on, {len(unused)} in all" if len(unused) > 8 else "")
+                + ", so these overrides apply to nothing.")
+        return changed
+
+    def _configured(self, box: Optional[Box], settings: Settings
+                    ) -> "Tuple[Optional[Box], Optional[Sequence[float]]]":
+        if box is None:
+            return None, None
+        axis = cast("List[str]", settings["axis"])
+        scaling = cast(float, settings["scaling"])
+        recenter = bool(settings["recenterToOrigin"])
+        placed = configure(box, axis, scaling, False)
+        moved = offset_to_centre(placed) if recenter else None
+        box = configure(box, axis, scaling, recenter)
+        if not is_finite(box):
+            around = self._layout.settings.around
             raise IngestionError(
-                f"{where} must be relative to the model, inside the container, not {shown(uri)}.")
-        path = posixpath.normpath(posixpath.join(self._folder, path)) if path else ""
-        if path == ".." or path.startswith("../"):
-            raise IngestionError(f"{where} leads out of the container: {shown(uri)}.")
-        return self._need(check_name(path, where), where)
+                f"{self._layout.settings_names[0].replace('{stem}', self._stem)}: "
+                f"{around}{'.' if around else ''}scaling makes the model larger than numbers can "
+                "tell.")
+        return box, moved
 
-    def _need(self, path: str, where: str) -> Span:
-        if path not in self._files:
-            if len(self._files) >= MAX_FILES:
-                raise IngestionError(f"The model refers to more than {MAX_FILES} files.")
-            self._report(0.3, f"reading {path}")
-        try:
-            return self._load(path)
-        except MissingFile:
-            raise IngestionError(
-                f"{where} names the file {shown(path)}, which is not in the input container."
-            ) from None
+    # -- outputs -----------------------------------------------------------------------------
 
-    def _load(self, path: str) -> Span:
-        if path not in self._files:
-            chunks = self._source.chunks(path, max(0, MAX_MODEL_BYTES - self._spool.size))
-            self._files[path] = self._spool.add(path, chunks)
-        return self._files[path].span
-
-    def _write(self, info: ModelInfo, settings: Settings, box: Box | None) -> Summary:
-        stem = posixpath.basename(self._name)
-        stem = stem[:stem.rfind(".")] if stem.rfind(".") > 0 else stem
-        name = f"{stem}.ezArchive"
-        files = sorted(self._files.values())
+    def _write(self, info: ModelInfo, settings: Settings, box: Optional[Box],
+               moved: Optional[Sequence[float]], materials: Entries) -> Summary:
+        files = self._files.stored()
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as draft:
             archive = cast(BinaryIO, draft)
             self._report(0.6, f"packing {len(files)} files")
@@ -210,31 +224,37 @@ class _Ingestion:
                 raise IngestionError(
                     f"The temporary file for the archive cannot be written: {error.strerror}."
                 ) from None
-            archive.seek(0, 2)
-            size = archive.tell()
+            size, digest = _measured(archive)
+            self._report(0.8, f"writing {self._archive}, {size_text(size)}")
+            if self._layout.materials_name:
+                self._write_json(self._layout.materials_name, materials)
+            if self._layout.info_name:
+                self._write_json(self._layout.info_name, info_report(
+                    model=self._name, output=self._archive, default_output=self._default,
+                    info=info, settings=settings, overrides=self._applied, box=box, moved=moved,
+                    digest=digest))
             archive.seek(0)
-            digest = hashlib.sha256()
-            for chunk in _pieces(archive):
-                digest.update(chunk)
-            archive.seek(0)
-            self._report(0.8, f"writing {name}, {size_text(size)}")
-            self._target.write(name, archive, size)
-        self._report(1.0, f"wrote {name}")
-        return Summary(self._name, info, settings, box, files, name, size, digest.hexdigest())
+            # Last, so that whoever sees it sees the others too.
+            self._target.write(self._archive, archive, size)
+        self._outputs.append(self._archive)
+        self._report(1.0, f"wrote {self._archive}")
+        return Summary(self._name, info, settings, box, files, self._archive, size, digest,
+                       self._outputs, self._files.warnings)
+
+    def _write_json(self, form: str, value: object) -> None:
+        name = form.replace("{stem}", self._stem)
+        text = json.dumps(value, indent=2, allow_nan=False).encode() + b"\n"
+        self._target.write(check_name(name, "The output name"), io.BytesIO(text), len(text))
+        self._outputs.append(name)
+
+
+def _measured(file: BinaryIO) -> Tuple[int, str]:
+    digest = hashlib.sha256()
+    file.seek(0)
+    for chunk in _pieces(file):
+        digest.update(chunk)
+    return file.tell(), digest.hexdigest()
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
     return iter(lambda: file.read(CHUNK), b"")
-
-
-def _kind(head: bytes, name: str) -> str:
-    """Return the format of a model by its first bytes; its name says nothing."""
-    if not head:
-        raise IngestionError(f"{shown(name)} is empty.")
-    if head.startswith(BINARY_MAGIC) or looks_like_ascii_fbx(head):
-        return "fbx"
-    if head.startswith(MAGIC) or head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        return "gltf"
-    raise IngestionError(
-        f"{shown(name)} is none of the supported formats: glTF 1.0 and 2.0, GLB 1 and 2, FBX 2011 "
-        f"and later. It begins with the bytes {shown(head[:12])}.")

@@ -9,6 +9,8 @@ MAX_FILES = 4096  # that one model may refer to
 MAX_URI = 4096  # characters; data: URIs are as long as they need to be
 MAX_ESCAPED_BYTES = 1 << 20  # of a data: URI that is not base64: decoding takes 100 times that
 MAX_ELEMENTS = 500_000_000  # of one accessor
+MAX_OBJECTS = 16_777_215  # of each kind in one model, as the documentation of 2020 says
+MAX_MATERIALS = 65_535
 
 
 class IngestionError(Exception):
@@ -17,6 +19,10 @@ class IngestionError(Exception):
 
 class MissingFile(IngestionError):
     """A container has no file of the name that was asked for."""
+
+
+class NotAFile(IngestionError):
+    """What has the name that was asked for is a directory or leads elsewhere."""
 
 
 def shown(value: object) -> str:

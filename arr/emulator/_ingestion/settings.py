@@ -1,27 +1,38 @@
-"""Reads ``ModelIngestionSettings.json``, the options of an ingestion, as of December 2019.
+"""The settings files of both eras: ``ModelIngestionSettings.json`` and ``ConversionSettings.json``.
 
-The file lies beside the model and holds one object, ``ez``. The documentation gives a schema and
-prose, and they disagree in three places; decided here once:
+The file lies beside the model. In December 2019 it holds one object, ``ez``; the documentation
+gives a schema and prose, and they disagree in three places; decided here once:
 
 * ``meshType`` is "merge" by default, as the schema says (prose: "compact").
 * ``numberOfMergedMeshes`` is 16 by default, as the schema says (prose: 12).
 * ``gammaToLinearMaterial`` and ``gammaToLinearVertex`` are true by default for FBX models and
   false for others, as the prose says: a schema cannot tell that (it says false).
+
+From 2020 on the file is the object itself, without the last two keys above and with four more.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Iterable, NamedTuple, Union
+from typing import Dict, List, NamedTuple, Tuple, Union
 
+from .checks import Check, each, flag, is_number, object_of, one_of, text
 from .refusals import IngestionError, shown
 from .strict_json import load_json
 
 FILE_NAME = "ModelIngestionSettings.json"
 MAX_SETTINGS_BYTES = 1 << 20
 
-Value = Union[bool, float, str, list[str]]
-Settings = dict[str, Value]
+Value = Union[bool, float, str, List[str], Dict[str, str]]
+Settings = Dict[str, Value]
+
+
+class SettingsSchema(NamedTuple):
+    """The keys of a settings file with their defaults, and the object around them, if any."""
+
+    keys: Dict[str, Tuple[Value, Check]]
+    around: str
+
 
 _AXES = ("default", "+x", "-x", "+y", "-y", "+z", "-z")
 
@@ -32,88 +43,106 @@ def _spelled(value: object) -> str:
     return shown(value)
 
 
-def _quoted(names: Iterable[str], between: str) -> str:
-    return between.join(f'"{name}"' for name in names)
+def _scaling(value: object) -> str:
+    good = isinstance(value, (int, float)) and is_number(value) and 0 < value < math.inf
+    return "" if good else "a number above 0"
 
 
-class _Key(NamedTuple):
-    """A key of the file: its default, what it must be, and whether a value is that."""
-
-    default: Value
-    expected: str
-    accepts: Callable[[Any], bool]
+def _count(value: object) -> str:
+    good = isinstance(value, (int, float)) and is_number(value) and value == int(value) \
+        and 1 <= value < 1 << 31
+    return "" if good else "an integer from 1"
 
 
-def _flag(default: bool) -> _Key:
-    return _Key(default, "true or false", lambda value: isinstance(value, bool))
+def _axis(value: object) -> str:
+    if not isinstance(value, list) or len(value) != 3 \
+            or not all(isinstance(name, str) and name in _AXES for name in value):
+        return "a list of three different axes, each of " + ", ".join(
+            f'"{name}"' for name in _AXES)
+    used = {"xyz"[place] if name == "default" else name[1] for place, name in enumerate(value)}
+    if len(used) < 3:
+        return 'a list of three different axes ("default" stands for the axis of its place)'
+    return ""
 
 
-def _one_of(*names: str, default: str) -> _Key:
-    return _Key(default, _quoted(names, " or "),
-                lambda value: isinstance(value, str) and value in names)
+def _names(value: object) -> str:
+    good = isinstance(value, list) and all(isinstance(name, str) for name in value)
+    return "" if good else "a list of strings"
 
 
-def _is_number(value: object, *kinds: type) -> bool:
-    return isinstance(value, kinds) and not isinstance(value, bool)
-
-
-def _are_axes(value: object) -> bool:
-    return (isinstance(value, list) and len(value) == 3
-            and all(isinstance(name, str) and name in _AXES for name in value)
-            and len({"xyz"[place] if name == "default" else name[1]
-                     for place, name in enumerate(value)}) == 3)
-
-
-_KEYS = {
-    "scaling": _Key(1.0, "a number above 0", lambda value: _is_number(value, int, float)
-                    and 0 < value < math.inf),
-    "recenterToOrigin": _flag(False),
-    "opaqueMaterialDefaultSidedness": _one_of("SingleSided", "DoubleSided",
-                                              default="DoubleSided"),
-    "material-override": _Key("", "a string", lambda value: isinstance(value, str)),
-    "gammaToLinearMaterial": _flag(False),
-    "gammaToLinearVertex": _flag(False),
-    "sceneGraphMode": _one_of("none", "static", "dynamic", default="dynamic"),
-    "generateCollisionMesh": _flag(True),
-    "unlitMaterials": _flag(False),
-    "axis": _Key(["default", "default", "default"],
-                 f"a list of three different axes, each one of {_quoted(_AXES, ', ')} "
-                 '("default" stands for the axis of its place)', _are_axes),
-    "meshType": _one_of("merge", "compact", default="merge"),
-    "numberOfMergedMeshes": _Key(16, "an integer from 1", lambda value: _is_number(value, int)
-                                 and 1 <= value < 1 << 31),
+_COMMON: Dict[str, Tuple[Value, Check]] = {
+    "scaling": (1.0, _scaling),
+    "recenterToOrigin": (False, flag),
+    "opaqueMaterialDefaultSidedness": ("DoubleSided", one_of("SingleSided", "DoubleSided")),
+    "material-override": ("", text),
+    "gammaToLinearMaterial": (False, flag),
+    "gammaToLinearVertex": (False, flag),
+    "sceneGraphMode": ("dynamic", one_of("none", "static", "dynamic")),
+    "generateCollisionMesh": (True, flag),
+    "unlitMaterials": (False, flag),
+    "axis": (["default", "default", "default"], _axis),
 }
 
+SETTINGS_2019 = SettingsSchema({
+    **_COMMON,
+    "meshType": ("merge", one_of("merge", "compact")),
+    "numberOfMergedMeshes": (16, _count),
+}, "ez")
 
-def default_settings(*, fbx: bool) -> Settings:
+SETTINGS_2020 = SettingsSchema({
+    **_COMMON,
+    "deduplicateMaterials": (True, flag),
+    "fbxAssumeMetallic": (True, flag),
+    "metadataKeys": ([], _names),
+    "vertex": ({}, object_of({
+        "position": one_of("32_32_32_FLOAT", "16_16_16_16_FLOAT"),
+        **each("color0 color1", one_of("NONE", "8_8_8_8_UNSIGNED_NORMALIZED")),
+        **each("normal tangent binormal", one_of(
+            "NONE", "8_8_8_8_SIGNED_NORMALIZED", "16_16_16_16_FLOAT")),
+        **each("texcoord0 texcoord1", one_of("NONE", "32_32_FLOAT", "16_16_FLOAT"))})),
+}, "")
+
+
+def default_settings(*, fbx: bool, schema: SettingsSchema = SETTINGS_2019) -> Settings:
     """Return the settings of a model without a settings file."""
     settings: Settings = {
-        name: list(key.default) if isinstance(key.default, list) else key.default
-        for name, key in _KEYS.items()}
+        key: list(value) if isinstance(value, list) else value
+        for key, (value, _) in schema.keys.items()}
     settings["gammaToLinearMaterial"] = settings["gammaToLinearVertex"] = fbx
     return settings
 
 
-def parse_settings(data: bytes, *, fbx: bool) -> Settings:
+def parse_settings(data: bytes, *, fbx: bool, schema: SettingsSchema = SETTINGS_2019,
+                   name: str = FILE_NAME) -> Settings:
     """Return the settings that a settings file gives, the defaults filled in."""
-    parsed = load_json(data, FILE_NAME, unique=True)
-    if not isinstance(parsed, dict):
-        raise IngestionError(f"{FILE_NAME} must hold a JSON object, not {shown(parsed)}.")
-    for key in parsed:
-        if key != "ez":
-            raise IngestionError(
-                f'{FILE_NAME} has the unknown key {shown(key)}; the only one is "ez".')
-    given = parsed.get("ez", {})
+    given = load_json(data, name, unique=True)
     if not isinstance(given, dict):
-        raise IngestionError(f"{FILE_NAME}: ez must be a JSON object, not {shown(given)}.")
-    settings = default_settings(fbx=fbx)
+        raise IngestionError(f"{name} must hold a JSON object, not {shown(given)}.")
+    prefix = ""
+    if schema.around:
+        given, prefix = _inner(given, name, schema.around), f"{schema.around}."
+    settings = default_settings(fbx=fbx, schema=schema)
     for key, value in given.items():
-        if key not in _KEYS:
+        if key not in schema.keys:
             raise IngestionError(
-                f"{FILE_NAME}: ez has the unknown key {shown(key)}; the known ones are "
-                f"{', '.join(_KEYS)}.")
-        if not _KEYS[key].accepts(value):
-            raise IngestionError(f"{FILE_NAME}: ez.{key} must be {_KEYS[key].expected}, not "
-                                 f"{_spelled(value)}.")
-        settings[key] = float(value) if key == "scaling" else value
+                f"{name}: {schema.around or 'it'} has the unknown key {shown(key)}; the known ones "
+                f"are {', '.join(schema.keys)}.")
+        expected = schema.keys[key][1](value)
+        if expected:
+            raise IngestionError(
+                f"{name}: {prefix}{key} must be {expected}, not {_spelled(value)}.")
+        default = schema.keys[key][0]
+        settings[key] = value if isinstance(default, bool) or not is_number(default) \
+            else type(default)(value)
     return settings
+
+
+def _inner(given: "Dict[str, object]", name: str, around: str) -> "Dict[str, object]":
+    for key in given:
+        if key != around:
+            raise IngestionError(
+                f'{name} has the unknown key {shown(key)}; the only one is "{around}".')
+    inner = given.get(around, {})
+    if not isinstance(inner, dict):
+        raise IngestionError(f"{name}: {around} must be a JSON object, not {shown(inner)}.")
+    return inner

@@ -21,7 +21,8 @@ from arr.emulator._ingestion.pipeline import _Ingestion
 from arr.emulator._ingestion.settings import parse_settings
 from arr.emulator._ingestion.spool import Spool
 
-from ...support.models import fbx, glb_1, glb_triangle, run, triangle, triangle_1
+from ...support.fbx_files import ascii_file, binary, material, scene, texture
+from ...support.models import glb_1, glb_triangle, run, triangle, triangle_1
 
 pytestmark = pytest.mark.slow
 
@@ -84,7 +85,7 @@ class Memory:
         self.model = model
         self.written = b""
 
-    def names(self, limit: int) -> List[str]:
+    def names(self, limit: int, prefix: str = "") -> List[str]:
         return ["m"]
 
     def chunks(self, name: str, limit: int) -> Iterator[bytes]:
@@ -93,7 +94,7 @@ class Memory:
         yield self.model
 
     def write(self, name: str, source: BinaryIO, size: int) -> None:
-        self.written = source.read()
+        self.written = source.read()  # the archive comes last
         assert len(self.written) == size
 
     def close(self) -> None:
@@ -159,14 +160,17 @@ def test_mutated_model_bytes_end_well_or_with_a_reason(data: bytes) -> None:
         survive(ingest_bytes, mutated_bytes(data, random.Random(seed)), seed)
 
 
-@pytest.mark.parametrize("version", [7400, 7500])
-def test_mutated_fbx_ends_well_or_with_a_reason(version: int) -> None:
+@pytest.mark.parametrize("data", [
+    binary(scene(material("A"), texture("a.png"))), binary(scene(texture("a.png")), 7500, big=True),
+    ascii_file(scene(material("A"), texture("a.png")))], ids=["7.4", "7.5", "ascii"])
+def test_mutated_fbx_ends_well_or_with_a_reason(data: bytes) -> None:
     def parse(data: bytes) -> None:
         with Spool() as spool:
             describe_fbx(spool, spool.add("m", [data]).span, "m")
 
+    parse(data)
     for seed in range(SEED, SEED + ROUNDS):
-        survive(parse, mutated_bytes(fbx(version), random.Random(seed)), seed)
+        survive(parse, mutated_bytes(data, random.Random(seed)), seed)
 
 
 def test_mutated_settings_end_well_or_with_a_reason() -> None:

@@ -12,11 +12,18 @@ from typing import Sequence
 from ..refusals import IngestionError
 from .base import CONTROL, Container
 from .directory import DirectoryContainer
+from .folder import FolderContainer
 
 
 def open_container(url: str, field: str, *, container_root: Path | None,
-                   allowed_hosts: Sequence[str]) -> Container:
-    """Return the container of a URL; ``field`` names the request's field in the reasons."""
+                   allowed_hosts: Sequence[str], prefix: str = "") -> Container:
+    """Return the container of a URL, or a folder in it; ``field`` names the request's field."""
+    container = _whole(url, field, container_root, allowed_hosts)
+    return FolderContainer(container, prefix, field) if prefix else container
+
+
+def _whole(url: str, field: str, container_root: Path | None,
+           allowed_hosts: Sequence[str]) -> Container:
     if not isinstance(url, str) or not url:
         raise IngestionError(f"{field} is empty: give the URL of a container.")
     if CONTROL.search(url) or " " in url:

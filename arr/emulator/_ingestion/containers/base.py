@@ -15,8 +15,8 @@ _MAX_NAME = 1024
 class Container(Protocol):
     """What the pipeline asks of a container; every failure is an IngestionError."""
 
-    def names(self, limit: int) -> list[str]:
-        """Return the first names in the container, at most ``limit``."""
+    def names(self, limit: int, prefix: str = "") -> list[str]:
+        """Return the first names in the container that begin so, at most ``limit``."""
 
     def chunks(self, name: str, limit: int) -> Iterator[bytes]:
         """Yield the bytes of a file; MissingFile without one, refused above ``limit`` bytes."""

@@ -43,11 +43,13 @@ class BlobContainer:
     def close(self) -> None:
         self._http.close()
 
-    def names(self, limit: int) -> list[str]:
+    def names(self, limit: int, prefix: str = "") -> list[str]:
         found: list[str] = []
         marker = ""
         for _ in range(_MAX_PAGES):  # a page may be empty and still have a next one
             query = f"restype=container&comp=list&maxresults={min(limit, _PAGE)}"
+            if prefix:
+                query += f"&prefix={quote(prefix, safe='')}"
             if marker:
                 query += f"&marker={quote(marker, safe='')}"
             with self._http.send("GET", "", query, "list") as reply:

@@ -11,11 +11,12 @@ import re
 import secrets
 import stat
 from pathlib import Path
-from typing import BinaryIO, Iterator
+from typing import BinaryIO, Iterator, List, Sequence, Tuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from ..refusals import IngestionError, MissingFile, shown
+from ..refusals import IngestionError, MissingFile, NotAFile, shown
 from ..spool import CHUNK
+from . import handles
 from .base import CONTROL, check_name, too_large
 
 _MAX_FOLDERS = 10_000  # looked into while listing
@@ -65,7 +66,11 @@ def _because(error: OSError) -> str:
 
 
 class DirectoryContainer:
-    """A directory below the container root, seen as a container."""
+    """A directory below the container root, seen as a container.
+
+    Links inside it are followed while they stay inside. What a name means is looked up first; then
+    every step is opened by handle and no link any more, so that one planted in between is refused.
+    """
 
     def __init__(self, url: str, field: str, container_root: Path | None) -> None:
         self._field = field
@@ -83,41 +88,42 @@ class DirectoryContainer:
         if not os.path.isdir(self._folder):
             raise IngestionError(
                 f"Container not found: {field} {shown(path)} is not an existing directory.")
+        try:
+            top = handles.open_root(root)
+            try:
+                with handles.inside(top, _steps(self._folder, root)) as place:
+                    self._place = os.dup(place) if isinstance(place, int) else place
+            finally:
+                handles.close(top)
+        except OSError as error:
+            raise IngestionError(
+                f"{field} {shown(path)} cannot be opened: {_because(error)}.") from None
 
-    def names(self, limit: int) -> list[str]:
-        found: list[str] = []
-        for visited, (folder, folders, files) in enumerate(os.walk(self._folder)):
-            if visited >= _MAX_FOLDERS:
+    def names(self, limit: int, prefix: str = "") -> List[str]:
+        found: List[str] = []
+        start = prefix.rpartition("/")[0]
+        todo: List[Tuple[str, ...]] = [tuple(start.split("/")) if start else ()]
+        for _ in range(_MAX_FOLDERS):
+            if not todo or len(found) >= limit:
                 break
-            folders.sort()
-            for name in sorted(files):
-                path = os.path.join(folder, name)
-                found.append(os.path.relpath(path, self._folder).replace(os.sep, "/"))
-                if len(found) >= limit:
-                    return found
-        return found
+            parts = todo.pop()
+            try:
+                with handles.inside(self._place, parts) as place:
+                    folders, files = handles.listed(place)
+            except OSError:
+                continue
+            found += filter(lambda name: name.startswith(prefix),
+                            ("/".join((*parts, name)) for name in files))
+            todo += [(*parts, name) for name in reversed(folders)]
+        return found[:limit]
 
     def chunks(self, name: str, limit: int) -> Iterator[bytes]:
-        path = self._resolve(name)
-        try:
-            # O_NONBLOCK: opening a pipe must not wait for a writer. The final part is resolved
-            # already, so a link there was planted since: O_NOFOLLOW refuses it.
-            handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)
-                             | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
-                             | getattr(os, "O_CLOEXEC", 0))
-        except (FileNotFoundError, NotADirectoryError):
-            raise MissingFile(f"The file {shown(name)} is not in the container.") from None
-        except OSError as error:
-            if os.path.isdir(path):
-                raise IngestionError(
-                    f"{shown(name)} is not a regular file but a directory.") from None
-            raise IngestionError(
-                f"The file {shown(name)} cannot be read: {_because(error)}.") from None
+        handle = self._open(name)
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             os.close(handle)
             kind = "a directory" if stat.S_ISDIR(status.st_mode) else "something else"
-            raise IngestionError(f"{shown(name)} is not a regular file but {kind}.")
+            raise NotAFile(f"{shown(name)} is not a regular file but {kind}.")
         with open(handle, "rb", buffering=0) as file:
             if status.st_size > limit:
                 raise too_large(name, status.st_size, limit)
@@ -136,37 +142,57 @@ class DirectoryContainer:
                 yield chunk
 
     def write(self, name: str, source: BinaryIO, size: int) -> None:
-        target = os.path.join(self._folder, *check_name(name, "The output name").split("/"))
-        if not _is_inside(os.path.realpath(os.path.dirname(target)), self._folder):
-            raise IngestionError(f"{shown(name)} leads out of the container.")
-        draft = os.path.join(os.path.dirname(target), f".{secrets.token_hex(12)}.tmp")
+        *folders, last = check_name(name, "The output name").split("/")
+        folders = self._resolved(folders, name)
+        draft = f".{secrets.token_hex(12)}.tmp"
         try:
-            # O_EXCL never follows a link, and replacing a link replaces the link itself.
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL
-                             | getattr(os, "O_BINARY", 0), 0o666)
-            try:
-                with open(handle, "wb") as file:
-                    for chunk in iter(lambda: source.read(CHUNK), b""):
-                        file.write(chunk)
-                os.replace(draft, target)
-            except BaseException:
-                os.unlink(draft)
-                raise
+            with handles.inside(self._place, folders, create=True) as place:
+                # It is new, so no link is followed; and replacing a link replaces the link itself.
+                handle = handles.create_file(place, draft)
+                (old, fd), (new, _) = handles.at(place, draft), handles.at(place, last)
+                try:
+                    with open(handle, "wb") as file:
+                        for chunk in iter(lambda: source.read(CHUNK), b""):
+                            file.write(chunk)
+                    os.replace(old, new, src_dir_fd=fd, dst_dir_fd=fd)
+                except BaseException:
+                    os.unlink(old, dir_fd=fd)
+                    raise
         except OSError as error:
-            reason = "a directory has this name" if os.path.isdir(target) else _because(error)
+            path = os.path.join(self._folder, *folders, last)
+            reason = "a directory has this name" if os.path.isdir(path) else _because(error)
             raise IngestionError(
                 f"The file {shown(name)} cannot be written to the container of {self._field}: "
                 f"{reason}.") from None
 
     def close(self) -> None:
-        pass
+        place, self._place = self._place, self._folder
+        handles.close(place)
 
-    def _resolve(self, name: str) -> str:
-        path = os.path.join(self._folder, *check_name(name, "The file name").split("/"))
+    def _open(self, name: str) -> int:
         if os.name == "nt" and ":" in name:
             raise IngestionError(f"The file name {shown(name)} holds a colon.")
-        resolved = os.path.realpath(path)
-        if not _is_inside(resolved, self._folder):
+        *folders, last = self._resolved(check_name(name, "The file name").split("/"), name) or [""]
+        if not last:
+            raise NotAFile(f"{shown(name)} is not a regular file but a directory.")
+        try:
+            with handles.inside(self._place, folders) as place:
+                return handles.open_file(place, last)
+        except (FileNotFoundError, NotADirectoryError):
+            raise MissingFile(f"The file {shown(name)} is not in the container.") from None
+        except OSError as error:
+            if os.path.isdir(os.path.join(self._folder, *folders, last)):
+                raise NotAFile(f"{shown(name)} is not a regular file but a directory.") from None
             raise IngestionError(
-                f"{shown(name)} is a link that leads out of the container.")
-        return resolved
+                f"The file {shown(name)} cannot be read: {_because(error)}.") from None
+
+    def _resolved(self, parts: Sequence[str], name: str) -> List[str]:
+        """Return the steps from the container to what a name means, links followed."""
+        resolved = os.path.realpath(os.path.join(self._folder, *parts))
+        if not _is_inside(resolved, self._folder):
+            raise NotAFile(f"{shown(name)} is a link that leads out of the container.")
+        return _steps(resolved, self._folder)
+
+
+def _steps(path: str, root: str) -> List[str]:
+    return [] if path == root else os.path.relpath(path, root).split(os.sep)

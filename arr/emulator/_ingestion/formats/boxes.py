@@ -101,6 +101,11 @@ def configure(box: Box, axis: Sequence[str], scaling: float, recenter: bool) -> 
     return tuple(low), tuple(high)
 
 
+def offset_to_centre(box: Box) -> Sequence[float]:
+    """Return what moves the centre of a box to the origin."""
+    return [-(low / 2 + high / 2) + 0. for low, high in zip(*box)]
+
+
 def is_finite(box: Box) -> bool:
     """Tell whether all corners of a box are finite."""
     return all(map(math.isfinite, box[0] + box[1]))

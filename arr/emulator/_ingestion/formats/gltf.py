@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import binascii
 from dataclasses import dataclass
-from typing import Callable, Iterator
-from urllib.parse import unquote_to_bytes
+from typing import Dict, Iterator, List, Optional
 
-from ..refusals import IngestionError, MAX_ESCAPED_BYTES, shown, size_text
+from ..files import ModelFiles
+from ..refusals import IngestionError, shown, size_text
 from ..spool import Span, Spool
 from ..strict_json import Fields, load_json
 from .boxes import Box, IDENTITY, is_finite, local_matrix, multiply, transform, union
+from .data_uri import decode_data_uri
 from .glb import MAGIC, split_glb
 from .gltf_accessors import Accessors
 from .gltf_document import Document, Key
+from .gltf_materials import materials_of
 from .model_info import ModelInfo
-
-Fetch = Callable[[str, str], Span]  # URI and where it stands, to the bytes of that file
 
 _TRIANGLES = {4: lambda n: n // 3, 5: lambda n: max(0, n - 2), 6: lambda n: max(0, n - 2)}
 
@@ -27,7 +26,7 @@ class _Mesh:
     box: Box | None
 
 
-def describe_gltf(spool: Spool, file: Span, name: str, fetch: Fetch) -> ModelInfo:
+def describe_gltf(spool: Spool, file: Span, name: str, files: ModelFiles) -> ModelInfo:
     """Check a glTF or GLB model whole and describe it."""
     text, chunk, version = file, None, None
     if spool.read(file.part(0, min(4, file.size))) == MAGIC:
@@ -38,31 +37,38 @@ def describe_gltf(spool: Spool, file: Span, name: str, fetch: Fetch) -> ModelInf
         raise IngestionError(
             f"{shown(name)} is a GLB file of version {version} that holds glTF "
             f"{document.version}.0.")
-    return _Model(spool, document, chunk, fetch).describe()
+    return _Model(spool, document, chunk, files).describe()
 
 
 class _Model:
 
-    def __init__(self, spool: Spool, document: Document, chunk: Span | None,
-                 fetch: Fetch) -> None:
+    def __init__(self, spool: Spool, document: Document, chunk: Optional[Span],
+                 files: ModelFiles) -> None:
         self._spool = spool
         self._document = document
         self._chunk = chunk
-        self._fetch = fetch
-        self._embedded: dict[str, Span] = {}
+        self._files = files
+        self._embedded: Dict[str, Span] = {}
+        self._depth = 0
+        used = {view.data.get("buffer") for view in document.table("bufferViews").values()}
+        # One without a URI that nothing refers to holds the place of bytes that nobody needs.
         buffers = {key: self._buffer(key, fields)
-                   for key, fields in document.table("buffers").items()}
+                   for key, fields in document.table("buffers").items()
+                   if key in used or "uri" in fields}
         self._accessors = Accessors(document, buffers, spool)
-        for table in ("images", "shaders") if document.version == 1 else ("images",):
-            for fields in document.table(table).values():
-                self._resource(fields)
+        self._pictures = {key: self._picture(fields)
+                          for key, fields in document.table("images").items()}
+        for fields in document.table("shaders").values() if document.version == 1 else ():
+            if not self._is_embedded(fields):
+                self._uri(fields)
 
     def describe(self) -> ModelInfo:
         document = self._document
         self._primitives = 0
         self._positions: dict[Key, int] = {}
         meshes = {key: self._mesh(mesh) for key, mesh in document.table("meshes").items()}
-        boxes: list[Box] = []
+        counts = [mesh.triangles for mesh in meshes.values()]
+        boxes: List[Box] = []
         instances = drawn = 0
         for key, matrix in self._shown_meshes():
             instances += 1
@@ -79,9 +85,11 @@ class _Model:
             format=f"{'glTF' if self._chunk is None else 'GLB'} {document.version}.0",
             generator=document.generator[:200], meshes=len(meshes), primitives=self._primitives,
             vertices=sum(self._positions.values()),
-            triangles=sum(mesh.triangles for mesh in meshes.values()), instances=instances,
+            triangles=sum(counts), instances=instances,
             drawn_triangles=drawn, materials=len(document.table("materials")),
-            textures=len(document.table("textures")), nodes=len(document.table("nodes")), box=box)
+            textures=len(document.table("textures")), nodes=len(document.table("nodes")), box=box,
+            fewest_triangles=min(counts, default=None), most_triangles=max(counts, default=None),
+            depth=self._depth, material_list=materials_of(document, self._pictures))
 
     # -- files -------------------------------------------------------------------------------
 
@@ -106,24 +114,33 @@ class _Model:
         # glTF 1.0 files in the wild say 0 where they mean the whole buffer.
         return span if first and length == 0 else span.part(0, length)
 
-    def _resource(self, fields: Fields) -> None:
-        """Bring in an image or a shader; what is in it is not looked at."""
+    def _is_embedded(self, fields: Fields) -> bool:
+        """Tell whether an image or a shader has its bytes in a buffer, or elsewhere unknown."""
         extensions = fields.child("extensions")
         if self._document.version == 1:
             embedded = extensions is not None and "KHR_binary_glTF" in extensions
         else:
             embedded = "bufferView" in fields
-        if not embedded and "uri" in fields:
-            self._uri(fields)
-        elif not embedded and extensions is None:
+        if not embedded and "uri" not in fields and extensions is None:
             raise IngestionError(f"{fields.where} has neither a uri nor a bufferView.")
+        return embedded or "uri" not in fields
+
+    def _picture(self, fields: Fields) -> Optional[str]:
+        """Return the name of an image's file; None when it lies in the model or nowhere."""
+        if self._is_embedded(fields):
+            return None
+        uri = fields.text("uri")
+        if uri[:5].lower() == "data:":
+            self._uri(fields)
+            return None
+        return self._files.picture([uri], f"{fields.where}.uri", uri=True)
 
     def _uri(self, fields: Fields) -> Span:
         uri = fields.text("uri")
         if uri[:5].lower() != "data:":
-            return self._fetch(uri, f"{fields.where}.uri")
+            return self._files.fetch(uri, f"{fields.where}.uri")
         if uri not in self._embedded:
-            data = _data_uri(uri, f"{fields.where}.uri")
+            data = decode_data_uri(uri, f"{fields.where}.uri")
             self._embedded[uri] = self._spool.add("", [data]).span
         return self._embedded[uri]
 
@@ -173,16 +190,17 @@ class _Model:
         """Yield each mesh of the scene with the matrix that places it, once per place."""
         nodes = self._document.table("nodes")
         roots = self._roots()
-        todo = [(key, IDENTITY) for key in self._scene_roots(roots)]
+        todo = [(key, IDENTITY, 1) for key in self._scene_roots(roots)]
         while todo:
-            key, outer = todo.pop()
+            key, outer, depth = todo.pop()
+            self._depth = max(self._depth, depth)
             node = nodes[key]
             matrix = multiply(outer, local_matrix(node))
             if "mesh" in node and self._document.version == 2:
                 yield node.data["mesh"], matrix
             for mesh in node.array("meshes") if self._document.version == 1 else ():
                 yield mesh, matrix
-            todo += [(child, matrix) for child in node.array("children")]
+            todo += [(child, matrix, depth + 1) for child in node.array("children")]
 
     def _roots(self) -> list[Key]:
         """Return the nodes without a parent; refuse whatever is not a set of trees."""
@@ -212,7 +230,7 @@ class _Model:
             if not scenes:
                 return roots
             chosen = next(iter(scenes))
-        self._document.check_reference("scenes", chosen, "scene")
+        chosen = self._document.reference("scenes", chosen, "scene")
         scene = next(fields for key, fields in scenes.items() if key == chosen)
         listed = scene.array("nodes")
         known = set(roots)
@@ -223,24 +241,3 @@ class _Model:
                     "another node or listed twice.")
             known.remove(key)
         return listed
-
-
-def _data_uri(uri: str, where: str) -> bytes:
-    head, comma, body = uri.partition(",")
-    if not comma:
-        raise IngestionError(f"{where} is a data: URI without a comma.")
-    if not head[-7:].lower() == ";base64":
-        if len(body) > MAX_ESCAPED_BYTES:
-            raise IngestionError(
-                f"{where} is a data: URI of {size_text(len(body))} that is not base64.")
-        return unquote_to_bytes(body)
-    for code, character in (("%2B", "+"), ("%2F", "/"), ("%3D", "=")):
-        body = body.replace(code, character).replace(code.lower(), character)
-    try:
-        data = binascii.a2b_base64(body)
-    except (binascii.Error, ValueError) as error:
-        raise IngestionError(f"{where} is not valid base64: {error}.") from None
-    # The decoder skips characters that are not base64; what is left then is too short.
-    if len(data) < len(body.rstrip("=")) * 3 // 4:
-        raise IngestionError(f"{where} holds characters that are not base64.")
-    return data

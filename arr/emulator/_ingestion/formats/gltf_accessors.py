@@ -160,7 +160,8 @@ class Accessors:
             raise IngestionError(
                 f"{fields.where} has elements of {width} bytes every {stride} bytes.")
         offset = fields.integer("byteOffset", 0)
-        length = stride * (count - 1) + width
+        # Nothing has to follow the last number, of the last column too.
+        length = stride * (count - 1) + width - (width // rows - columns * size if rows > 1 else 0)
         if offset + length > view.size:
             raise IngestionError(
                 f"{fields.where} ends at byte {offset + length:,} of a buffer view that has "

@@ -6,26 +6,13 @@ tables, dictionaries from key to object, so that everything above reads them ali
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Union
+from typing import Any, Iterator, List, Tuple, Union
 
-from ..refusals import IngestionError, shown
+from ..refusals import IngestionError, MAX_MATERIALS, MAX_OBJECTS, shown
 from ..strict_json import Fields
+from .gltf_extensions import REQUIRED_IN_1, SUPPORTED, hint
 
 Key = Union[int, str]
-
-_SUPPORTED = ("KHR_mesh_quantization", "KHR_texture_transform", "KHR_lights_punctual",
-              "KHR_binary_glTF", "KHR_techniques_webgl", "KHR_xmp", "KHR_xmp_json_ld")
-_HINTS = {
-    "KHR_draco_mesh_compression": "Draco compression: export the model without it",
-    "EXT_meshopt_compression": "meshopt compression: export the model without it",
-    "KHR_meshopt_compression": "meshopt compression: export the model without it",
-    "KHR_texture_basisu": "Basis Universal textures: export them as PNG or JPEG",
-    "EXT_texture_webp": "WebP textures: export them as PNG or JPEG",
-    "WEB3D_quantized_attributes": "quantized attributes: export the model without them",
-    "Open3DGC-compression": "Open3DGC compression: export the model without it",
-}
-# In glTF 1.0 nothing marks an extension as required; these change where the geometry lies.
-_REQUIRED_IN_1 = ("WEB3D_quantized_attributes", "Open3DGC-compression")
 
 # Table, path inside its objects ([] every item, {} every value), table that it refers to.
 _REFERENCES_2 = (
@@ -92,13 +79,16 @@ class Document:
         self._check_extensions()
         for table, path, target in _REFERENCES_1 if self.version == 1 else _REFERENCES_2:
             for item in self.table(table).values():
-                for where, value in _values(item.data, path, item.where):
-                    self.check_reference(target, value, where)
+                for holder, place, where in _values(item.data, path, item.where):
+                    holder[place] = self.reference(target, holder[place], where)
 
     def table(self, name: str) -> dict[Key, Fields]:
         """Return all objects of a kind by their key."""
         if name not in self._tables:
             rows = self.root.data.get(name, {} if self.version == 1 else [])
+            limit = MAX_MATERIALS if name == "materials" else MAX_OBJECTS
+            if isinstance(rows, (dict, list)) and len(rows) > limit:
+                raise IngestionError(f"The model has {len(rows):,} {name}; {limit:,} is the limit.")
             if not isinstance(rows, dict if self.version == 1 else list):
                 raise self.root.bad(name, "a dictionary" if self.version == 1 else "a list")
             pairs = rows.items() if isinstance(rows, dict) else enumerate(rows)
@@ -106,17 +96,22 @@ class Document:
                 key: Fields(value, f"{name}[{shown(key)}]") for key, value in pairs}
         return self._tables[name]
 
-    def check_reference(self, table: str, key: object, where: str) -> None:
-        """Refuse a reference to an object that is not there."""
-        kind = str if self.version == 1 else int
-        if isinstance(key, bool) or not isinstance(key, kind):
+    def reference(self, table: str, key: object, where: str) -> Key:
+        """Return the key of an object, or refuse a reference to one that is not there."""
+        # 1.0 is an integer for a schema, and some exporters write it.
+        if isinstance(key, float) and key.is_integer():
+            key = int(key)
+        good = isinstance(key, str) if self.version == 1 \
+            else isinstance(key, int) and not isinstance(key, bool)
+        if not good:
             raise IngestionError(
-                f"{where} must be {'an id' if kind is str else 'an index'} into {table}, not "
-                f"{shown(key)}.")
+                f"{where} must be {'an id' if self.version == 1 else 'an index'} into {table}, "
+                f"not {shown(key)}.")
         rows = self.table(table)
         if key not in rows:
             there = f"{table} has {len(rows)} entries" if rows else f"there are no {table}"
             raise IngestionError(f"{where} refers to {table}[{shown(key)}], but {there}.")
+        return key
 
     def _version(self, asset: Fields) -> int:
         text = _number(asset, "version", "")
@@ -142,12 +137,12 @@ class Document:
         for name in self.root.array(key):
             if not isinstance(name, str):
                 raise self.root.bad(key, "a list of names")
-            if self.version == 1 and name not in _REQUIRED_IN_1:
+            if self.version == 1 and name not in REQUIRED_IN_1:
                 continue
-            if name not in _SUPPORTED and not name.startswith("KHR_materials_"):
+            if name not in SUPPORTED:
                 raise IngestionError(
                     f"The model requires the extension {shown(name)}, which is not supported"
-                    + (f" ({_HINTS[name]})." if name in _HINTS else "."))
+                    f"{hint(name)}.")
 
 
 def _number(asset: Fields, key: str, default: str) -> str:
@@ -158,25 +153,27 @@ def _number(asset: Fields, key: str, default: str) -> str:
     return str(value)[:20]
 
 
-def _values(value: Any, path: str, where: str) -> Iterator[tuple[str, Any]]:
-    """Yield what a path leads to below a value, with its place; what is absent is skipped."""
-    todo: list[tuple[Any, str, str]] = [(value, path, where)]
+def _values(value: Any, path: str, where: str) -> Iterator[Tuple[Any, Any, str]]:
+    """Yield what a path leads to below a value: what holds it, its key there, and its place.
+
+    What is absent is skipped.
+    """
+    todo: List[Tuple[Any, Any, str, str]] = [([value], 0, path, where)]
     while todo:
-        value, path, where = todo.pop()
+        holder, place, path, where = todo.pop()
+        value = holder[place]
         if not path:
-            yield where, value
+            yield holder, place, where
         elif path.startswith("[]"):
             if not isinstance(value, list):
                 raise IngestionError(f"{where} must be a list, not {shown(value)}.")
-            todo += [(item, path[2:], f"{where}[{i}]") for i, item in enumerate(value)]
+            todo += [(value, i, path[2:], f"{where}[{i}]") for i in range(len(value))]
         elif path.startswith("{}"):
             fields = Fields(value, where)
-            todo += [(item, path[2:], f"{where}[{shown(key)}]")
-                     for key, item in fields.data.items()]
+            todo += [(value, key, path[2:], f"{where}[{shown(key)}]") for key in fields.data]
         else:
             fields = Fields(value, where)
             path = path.lstrip(".")
             end = next((i for i, c in enumerate(path) if c in ".[{"), len(path))
-            child: Any | None = fields.data.get(path[:end])
             if path[:end] in fields.data:
-                todo.append((child, path[end:], f"{where}.{path[:end]}"))
+                todo.append((value, path[:end], path[end:], f"{where}.{path[:end]}"))

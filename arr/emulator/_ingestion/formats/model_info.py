@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Optional, Sequence
 
 from .boxes import Box
+from .material import Material
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What is known of a model; of an FBX file, which is not taken apart, only the format.
+    """What is known of a model; of an FBX file, whose geometry is not read, some counts only.
 
     Meshes, primitives, vertices and triangles are counted as the file holds them, once each;
     instances and drawn triangles as the scene shows them. The box is that of the scene, in the
@@ -18,13 +20,17 @@ class ModelInfo:
 
     format: str
     generator: str = ""
-    meshes: int | None = None
-    primitives: int | None = None
-    vertices: int | None = None
-    triangles: int | None = None
-    instances: int | None = None
-    drawn_triangles: int | None = None
-    materials: int | None = None
-    textures: int | None = None
-    nodes: int | None = None
-    box: Box | None = None
+    meshes: Optional[int] = None
+    primitives: Optional[int] = None
+    vertices: Optional[int] = None
+    triangles: Optional[int] = None
+    instances: Optional[int] = None
+    drawn_triangles: Optional[int] = None
+    materials: Optional[int] = None
+    textures: Optional[int] = None
+    nodes: Optional[int] = None
+    box: Optional[Box] = None
+    fewest_triangles: Optional[int] = None  # of one mesh
+    most_triangles: Optional[int] = None
+    depth: Optional[int] = None  # of the nodes
+    material_list: Sequence[Material] = ()
