@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NoReturn, Tuple
+from typing import NoReturn
 
 from ._fields import UNSET, Alias, Fields
 from ._results import PUBLIC, ARRResult, RRException, _Numbered
@@ -146,7 +146,7 @@ def _refused(message: str) -> RRException:
     return RRException(ARRResult.InvalidParam, message)
 
 
-def _hosts(domain: str, location: SessionLocation) -> Tuple[str, str, str]:
+def _hosts(domain: str, location: SessionLocation) -> tuple[str, str, str]:
     """Return the composed domain and the base URLs of the token service and the service."""
     if "://" in domain:
         if location is not SessionLocation.ignore:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Mapping, Tuple, TypeVar, overload
+from typing import Any, Generic, Mapping, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Fields:
     instead of making a new attribute that nobody reads.
     """
 
-    __slots__: Tuple[str, ...] = ()
+    __slots__: tuple[str, ...] = ()
 
     def _shown(self, field: str) -> str:
         """Return the text that stands for a field in the repr; secrets are masked here."""
@@ -48,7 +48,7 @@ class Fields:
         return f"{type(self).__name__}({inside})"
 
     def _initialize(self, misspelt: Mapping[str, object],
-                    **fields: Tuple[object, object, object]) -> None:
+                    **fields: tuple[object, object, object]) -> None:
         """Set fields as an initializer of C# does: each by one of its two names, else a default.
 
         ``fields`` has, by the SDK's spelling, the arguments of both spellings and the default.
@@ -88,7 +88,7 @@ class Fields:
 class FrozenFields(Fields):
     """Fields that never change after construction: threads may share the object."""
 
-    __slots__: Tuple[str, ...] = ()
+    __slots__: tuple[str, ...] = ()
 
     def _fill(self, *values: object) -> None:
         for field, value in zip(self.__slots__, values):
@@ -100,7 +100,7 @@ class FrozenFields(Fields):
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"{type(self).__name__} is read-only: {name} cannot be deleted")
 
-    def __reduce__(self) -> Tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), tuple(getattr(self, field) for field in self.__slots__)
 
     def __hash__(self) -> int:  # type: ignore[override]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Union
 
 from . import _routes as routes
 from ._account import Account, AzureFrontendAccountInfo
@@ -44,20 +44,20 @@ class AzureFrontend:
     """
 
     def __init__(self, account_info: AzureFrontendAccountInfo, *,
-                 executor: Optional[Executor] = None,
-                 timeout: Union[Seconds, Tuple[Seconds, Seconds]] = (5, 30),
+                 executor: Executor | None = None,
+                 timeout: Seconds | tuple[Seconds, Seconds] = (5, 30),
                  max_calls: int = 64, exit_seconds: Seconds = 1.0,
-                 clock: Optional[Clock] = None) -> None:
+                 clock: Clock | None = None) -> None:
         check_interpreter()
         account = Account(account_info)
         if not isinstance(max_calls, int) or isinstance(max_calls, bool) or max_calls < 1:
             raise RRException(ARRResult.InvalidParam, "max_calls must be an int of at least 1")
         core = Core(account, executor, _checked_timeout(timeout), max_calls,
                     _checked_seconds("exit_seconds", exit_seconds, 0.0), clock or SystemClock())
-        self._core: Optional[Core] = core
+        self._core: Core | None = core
         self._runner = core.runner
         self._domain = account.domain
-        self._sessions: List[weakref.ref[AzureSession]] = []
+        self._sessions: list[weakref.ref[AzureSession]] = []
 
     def __repr__(self) -> str:
         return f"<AzureFrontend {self._domain}{'' if self._core else ', disposed'}>"
@@ -71,7 +71,7 @@ class AzureFrontend:
 
     def start_asset_ingestion_async(
             self, params: IngestAssetParams,
-            callback: Optional[Callable[[Context, str], object]] = None) -> IAsync[str]:
+            callback: Callable[[Context, str], object] | None = None) -> IAsync[str]:
         """Start the ingestion of a model from one container to another.
 
         Completes on a worker thread, when the service has accepted it. Value: the asset id. Fails
@@ -83,7 +83,7 @@ class AzureFrontend:
 
     def get_ingestion_status_async(
             self, asset_id: str,
-            callback: Optional[Callable[[Context, ARRIngestionSessionStatus], object]] = None
+            callback: Callable[[Context, ARRIngestionSessionStatus], object] | None = None
     ) -> IAsync[ARRIngestionSessionStatus]:
         """Ask how far an ingestion is.
 
@@ -94,8 +94,8 @@ class AzureFrontend:
                           lambda: checked_id("asset_id", asset_id))
 
     def wait_for_ingestion_async(
-            self, asset_id: str, deadline: Optional[float] = None, interval: float = 10,
-            callback: Optional[Callable[[Context, ARRIngestionSessionStatus], object]] = None
+            self, asset_id: str, deadline: float | None = None, interval: float = 10,
+            callback: Callable[[Context, ARRIngestionSessionStatus], object] | None = None
     ) -> Wait[ARRIngestionSessionStatus]:
         """Poll the status of an ingestion, every ``interval`` seconds, until it has ended.
 
@@ -126,7 +126,7 @@ class AzureFrontend:
 
     def create_rendering_session_async(
             self, params: CreateRenderingSessionParams,
-            callback: Optional[Callable[[Context, AzureSession], object]] = None
+            callback: Callable[[Context, AzureSession], object] | None = None
     ) -> IAsync[AzureSession]:
         """Create a rendering session; its machine starts, and costs money until it is stopped.
 
@@ -153,7 +153,7 @@ class AzureFrontend:
 
     def get_rendering_session_properties_async(
             self, session_id: str,
-            callback: Optional[Callable[[Context, RRRenderingSessionProperties], object]] = None
+            callback: Callable[[Context, RRRenderingSessionProperties], object] | None = None
     ) -> IAsync[RRRenderingSessionProperties]:
         """Ask for the properties of any session of the account; no session object caches them.
 
@@ -164,9 +164,9 @@ class AzureFrontend:
                           lambda: checked_id("session_id", session_id))
 
     def get_current_rendering_sessions_async(
-            self, callback: Optional[Callable[
-                [Context, List[RRRenderingSessionProperties], int], object]] = None
-    ) -> IAsync[List[RRRenderingSessionProperties]]:
+            self, callback: Callable[
+                [Context, list[RRRenderingSessionProperties], int], object] | None = None
+    ) -> IAsync[list[RRRenderingSessionProperties]]:
         """List the sessions of the account that are starting or ready.
 
         Completes on a worker thread. Value: a list of RRRenderingSessionProperties. Fails with any
@@ -191,14 +191,14 @@ class AzureFrontend:
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _call(self, route: Route, callback: Callback, params: Optional[Params] = None,
+    def _call(self, route: Route, callback: Callback, params: Params | None = None,
               target: Callable[[], str] = str) -> IAsync[Any]:
         core = self._core
         if core is None:
             return refuse_disposed(IAsync(self._runner), route, callback, "frontend")
         return start_call(core, route, self, target, params, callback)
 
-    def _adopt(self, core: Core, route: Route, value: Any, sent: int) -> Tuple[Any, Optional[Job]]:
+    def _adopt(self, core: Core, route: Route, value: Any, sent: int) -> tuple[Any, Job | None]:
         if route is routes.CREATE_RENDERING_SESSION:
             return self._session(core, value), None  # with the job's core: we may be disposed
         return value, None
@@ -211,7 +211,7 @@ class AzureFrontend:
         self._sessions.append(weakref.ref(session))
         return session
 
-    def _session_at(self, hostname: str) -> Optional[AzureSession]:
+    def _session_at(self, hostname: str) -> AzureSession | None:
         """Return the newest session object, not disposed, whose cached hostname is this one."""
         for reference in reversed(self._sessions.copy()):
             session = reference()
@@ -250,7 +250,7 @@ def _checked_seconds(name: str, value: object, least: float) -> float:
     return float(value)
 
 
-def _checked_timeout(timeout: object) -> Tuple[float, float]:
+def _checked_timeout(timeout: object) -> tuple[float, float]:
     pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
     if len(pair) != 2:
         raise RRException(ARRResult.InvalidParam, "timeout must be seconds, or (connect, read)")

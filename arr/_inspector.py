@@ -93,7 +93,7 @@ def write_page(page: str) -> str:
             # Where everybody may rename our directory, another may lie in its place by now.
             at = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             if os.fstat(at).st_uid != os.getuid():
-                raise PermissionError(errno.EPERM, "somebody meddles with it")
+                raise PermissionError(errno.EPERM, "its owner or its mode was changed")
         part = (path if at is None else FILE_NAME) + ".part"
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=at)
         with open(descriptor, "w", encoding="utf-8") as file:

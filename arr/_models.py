@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any, Callable, Dict
+from typing import Any, Callable
 
 from ._fields import Alias, FrozenFields
 from ._params import (  # noqa: F401 - pickles of 0.1.0 look for the parameter classes here
@@ -25,7 +25,7 @@ def malformed(detail: str) -> CallFailed:
     return CallFailed(ARRResult.ProtocolError, detail)
 
 
-def _object(name: str, value: object) -> Dict[str, Any]:
+def _object(name: str, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise malformed(f"{name} is not a JSON object")
     return value

@@ -7,7 +7,7 @@ A poll is an ordinary call, but takes no session slot: it never makes a user's c
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Generic, Optional, Protocol, TypeVar, cast
+from typing import Any, Callable, Generic, Protocol, TypeVar, cast
 
 from . import _routes as routes
 from ._calls import Callback, Owner, add_callback, refuse, start_call
@@ -40,11 +40,11 @@ class Wait(IAsync[T]):
     def __init__(self, runner: Runner) -> None:
         super().__init__(runner)
         self._progressed: Event[Callable[[IAsync[T]], object]] = Event()
-        self._latest: Optional[T] = None
+        self._latest: T | None = None
         self._portion = 0.0
 
     @property
-    def latest(self) -> Optional[T]:
+    def latest(self) -> T | None:
         """What the last successful poll found; None before the first."""
         return self._latest
 
@@ -64,7 +64,7 @@ class Wait(IAsync[T]):
 class Waiting(Owner, Protocol):
     """The object that a wait was begun on; without a core once it is disposed."""
 
-    _core: Optional[Core]
+    _core: Core | None
 
 
 class _Polled(Entry):
@@ -97,7 +97,7 @@ class Poller(Generic[T]):
                  "_end", "_failures", "_pauses", "_last", "_word", "_next", "_deadline")
 
     def __init__(self, core: Core, owner: Waiting, route: Route, target: str,
-                 done: Callable[[T], bool], interval: float, seconds: Optional[float]) -> None:
+                 done: Callable[[T], bool], interval: float, seconds: float | None) -> None:
         self.wait: Wait[T] = Wait(core.runner)
         self.owner = owner
         self._core = core
@@ -111,8 +111,8 @@ class Poller(Generic[T]):
         self._pauses = 0
         self._last = ""  # what went wrong with the latest poll
         self._word = ""  # the status of its reply, as it stands there
-        self._next: Optional[Timer] = None
-        self._deadline: Optional[Timer] = None
+        self._next: Timer | None = None
+        self._deadline: Timer | None = None
 
     def start(self) -> Wait[T]:
         self._core.waits[self] = None
@@ -142,7 +142,7 @@ class Poller(Generic[T]):
                 self._finish(self._explained(context, value), value)
                 return
         elif context.result == ARRResult.TooManyRequests:
-            # Not a failure, but an answer to polls that come too often, perhaps somebody else's.
+            # Not a failure, but an answer to polls that come too often, perhaps of another program.
             if context.retry_after is None:
                 self._pauses += 1
                 pause = max(pause, min(pause * 2 ** min(self._pauses, 10), MAX_PAUSE))
@@ -168,7 +168,7 @@ class Poller(Generic[T]):
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _poll(self, submit: Optional[Callable[[Job], object]] = None) -> None:
+    def _poll(self, submit: Callable[[Job], object] | None = None) -> None:
         if not self.wait.is_completed:
             route = self._route._replace(decode=self._read)
             operation = start_call(self._core, route, self.owner, lambda: self._target, None,
@@ -231,7 +231,7 @@ class Poller(Generic[T]):
 
 
 def begin_wait(core: Core, owner: Waiting, route: Route, target: str, done: Callable[[T], bool],
-               deadline: Optional[float], interval: float, callback: Callback) -> Wait[T]:
+               deadline: float | None, interval: float, callback: Callback) -> Wait[T]:
     """Check the arguments of a wait and start it."""
     try:
         _check_seconds("interval", interval)

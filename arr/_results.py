@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Any, Optional, Tuple
+from typing import Any, Optional
 
 from ._fields import Alias, FrozenFields
 
@@ -270,7 +270,7 @@ class RRSessionException(RRException):
     RequestCorrelationVector = request_correlation_vector
     ResponseCorrelationVector = response_correlation_vector
 
-    def __reduce__(self) -> Tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.context,)
 
 

@@ -6,7 +6,7 @@ the REST articles that the front-end document links to, December 2019.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Tuple
 
 from ._models import (
     RRRenderingSessionProperties, id_from_wire, ingestion_status_from_wire, sessions_from_wire,
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 CppArguments = Callable[["IAsync[Any]"], Tuple[object, ...]]
 
 
-def _context_and_value(operation: IAsync[Any]) -> Tuple[object, ...]:
+def _context_and_value(operation: IAsync[Any]) -> tuple[object, ...]:
     done = operation.is_ran_to_completion
     return operation.context, operation.result if done else None
 
 
-def _context_and_list(operation: IAsync[Any]) -> Tuple[object, ...]:
+def _context_and_list(operation: IAsync[Any]) -> tuple[object, ...]:
     sessions = operation.result if operation.is_ran_to_completion else []
     return operation.context, sessions, len(sessions)
 
 
-def _context_only(operation: IAsync[Any]) -> Tuple[object, ...]:
+def _context_only(operation: IAsync[Any]) -> tuple[object, ...]:
     return (operation.context,)
 
 
-def _result_and_value(operation: IAsync[Any]) -> Tuple[object, ...]:
+def _result_and_value(operation: IAsync[Any]) -> tuple[object, ...]:
     done = operation.is_ran_to_completion
     return operation.status, operation.result if done else None
 
@@ -44,7 +44,7 @@ class Route(NamedTuple):
     name: str  # as in messages for people
     method: str  # empty: the call has no request of its own
     path: str
-    decode: Optional[Callable[[object], object]]  # None: no body, and the value is Success
+    decode: Callable[[object], object] | None  # None: no body, and the value is Success
     not_found: ARRResult
     cpp_arguments: CppArguments
     status_field: str = ""  # where the reply has the word that a wait looks at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable
 
 from . import _routes as routes
 from ._calls import Callback, refuse_disposed, start_call
@@ -34,14 +34,14 @@ class AzureSession:
     """
 
     def __init__(self, core: Core, frontend: AzureFrontend, session_id: str) -> None:
-        self._core: Optional[Core] = core
-        self._frontend: Optional[AzureFrontend] = frontend
+        self._core: Core | None = core
+        self._frontend: AzureFrontend | None = frontend
         self._runner = core.runner
         self._id = session_id
         self._slots = {route.name: Slot() for route in (
             routes.GET_RENDERING_SESSION_PROPERTIES, routes.UPDATE_RENDERING_SESSION,
             routes.STOP_RENDERING_SESSION, routes.CONNECT_TO_ARR_INSPECTOR)}
-        self._replies: Dict[int, RRRenderingSessionProperties] = {
+        self._replies: dict[int, RRRenderingSessionProperties] = {
             0: RRRenderingSessionProperties()}
 
     def __repr__(self) -> str:
@@ -50,7 +50,7 @@ class AzureSession:
     # -- calls -------------------------------------------------------------------------------
 
     def get_rendering_session_properties_async(
-            self, callback: Optional[Callable[[Context, RRRenderingSessionProperties], object]]
+            self, callback: Callable[[Context, RRRenderingSessionProperties], object] | None
             = None) -> IAsync[RRRenderingSessionProperties]:
         """Ask the service for the session's properties, and cache them in this object.
 
@@ -62,7 +62,7 @@ class AzureSession:
 
     def update_rendering_session_async(
             self, params: UpdateRenderingSessionParams,
-            callback: Optional[Callable[[Context], object]] = None) -> IAsync[ARRResult]:
+            callback: Callable[[Context], object] | None = None) -> IAsync[ARRResult]:
         """Set the session's lease to a new total, in hours and minutes from its start.
 
         Completes on a worker thread. Value: Success. Fails with InvalidParam when the service
@@ -75,7 +75,7 @@ class AzureSession:
         return self._call(routes.UPDATE_RENDERING_SESSION, callback, params)
 
     def stop_rendering_session_async(
-            self, callback: Optional[Callable[[Context], object]] = None) -> IAsync[ARRResult]:
+            self, callback: Callable[[Context], object] | None = None) -> IAsync[ARRResult]:
         """Stop the session's machine; this ends the bill, and cannot be undone.
 
         Completes on a worker thread. Value: Success. Fails with SessionNotFound, AlreadyExists.
@@ -84,7 +84,7 @@ class AzureSession:
         return self._call(routes.STOP_RENDERING_SESSION, callback)
 
     def connect_to_arr_inspector_async(
-            self, callback: Optional[Callable[[ARRResult, str], object]] = None) -> IAsync[str]:
+            self, callback: Callable[[ARRResult, str], object] | None = None) -> IAsync[str]:
         """Write the html file that opens the session's inspector in a browser.
 
         Completes on a worker thread. Value: the path of the file, good for 24 hours; show it with
@@ -97,8 +97,8 @@ class AzureSession:
         return self._call(routes.CONNECT_TO_ARR_INSPECTOR, callback)
 
     def wait_until_ready_async(
-            self, deadline: Optional[float] = None, interval: float = 10,
-            callback: Optional[Callable[[Context, RRRenderingSessionProperties], object]] = None
+            self, deadline: float | None = None, interval: float = 10,
+            callback: Callable[[Context, RRRenderingSessionProperties], object] | None = None
     ) -> Wait[RRRenderingSessionProperties]:
         """Poll the session's properties, every ``interval`` seconds, until it has left Starting.
 
@@ -168,7 +168,7 @@ class AzureSession:
     # -- inside ------------------------------------------------------------------------------
 
     def _call(self, route: Route, callback: Callback,
-              params: Optional[Params] = None) -> IAsync[Any]:
+              params: Params | None = None) -> IAsync[Any]:
         core = self._core
         if core is None:
             return refuse_disposed(IAsync(self._runner), route, callback, "session")
@@ -186,7 +186,7 @@ class AzureSession:
         return start_call(core, routes.GET_RENDERING_SESSION_PROPERTIES, self, lambda: self._id,
                           None, None)
 
-    def _adopt(self, core: Core, route: Route, value: Any, sent: int) -> Tuple[Any, Optional[Job]]:
+    def _adopt(self, core: Core, route: Route, value: Any, sent: int) -> tuple[Any, Job | None]:
         if route.name == routes.GET_RENDERING_SESSION_PROPERTIES.name:  # or the route of a poll
             return value, lambda: self._remember(sent, value)
         return value, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import Any, Callable, Deque, Tuple, TypeVar, cast
+from typing import Any, Callable, Deque, TypeVar, cast
 
 from .events import AsyncSubscription, is_async, logger, refuse_unrun, report
 
@@ -17,7 +17,7 @@ class _Post:
 
     __slots__ = ("function", "args")
 
-    def __init__(self, function: Callable[..., object], args: Tuple[object, ...]) -> None:
+    def __init__(self, function: Callable[..., object], args: tuple[object, ...]) -> None:
         self.function = function
         self.args = args
 
@@ -47,7 +47,7 @@ class Dispatcher:
         """Have a function called by the next ``pump``; from any thread, never blocks."""
         self._post(_runnable("post", function), args)
 
-    def _post(self, function: Callable[..., object], args: Tuple[object, ...]) -> None:
+    def _post(self, function: Callable[..., object], args: tuple[object, ...]) -> None:
         if not self._closed:
             post = _Post(function, args)
             self._queue.append(post)

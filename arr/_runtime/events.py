@@ -19,9 +19,7 @@ import threading
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from functools import partial
 from types import FunctionType, MethodType
-from typing import (
-    TYPE_CHECKING, Any, Callable, Dict, Generic, List, Protocol, Set, Tuple, TypeVar, overload,
-)
+from typing import TYPE_CHECKING, Any, Callable, Generic, Protocol, TypeVar, overload
 
 if TYPE_CHECKING:
     import asyncio
@@ -77,7 +75,7 @@ class Watch(Protocol):
         """Hear of a failure, on any thread."""
 
 
-watches: List[Watch] = []
+watches: list[Watch] = []
 
 
 class Entry:
@@ -121,7 +119,7 @@ def refuse_unrun(left: object) -> None:
 
 # The handlers that are running, by loop: asyncio itself keeps weak references to tasks only. A set
 # is touched on the thread of its loop alone.
-_running: Dict[asyncio.AbstractEventLoop, Set[asyncio.Task[None]]] = {}
+_running: dict[asyncio.AbstractEventLoop, set[asyncio.Task[None]]] = {}
 
 
 class AsyncSubscription(Subscription):
@@ -160,7 +158,7 @@ class AsyncSubscription(Subscription):
 
     __call__ = deliver  # what a Dispatcher posts
 
-    def _begin(self, args: Tuple[object, ...]) -> None:
+    def _begin(self, args: tuple[object, ...]) -> None:
         tasks = _running.get(self.loop)
         if tasks is None:
             for loop in list(_running):
@@ -171,7 +169,7 @@ class AsyncSubscription(Subscription):
         tasks.add(task)
         task.add_done_callback(self._ended)
 
-    async def _run(self, args: Tuple[object, ...]) -> None:
+    async def _run(self, args: tuple[object, ...]) -> None:
         from asyncio import CancelledError  # loaded before: its loop is running us
 
         try:
@@ -215,8 +213,8 @@ def subscription(handler: Callable[..., object]) -> Subscription:
 
 # -- lists of entries ------------------------------------------------------------------------------
 
-def discard(entries: List[Any], entry: object) -> bool:
-    """Take an entry out of a list; False when somebody else took it first.
+def discard(entries: list[Any], entry: object) -> bool:
+    """Take an entry out of a list; False when another thread took it first.
 
     One step, for whatever is told apart without an ``__eq__`` of Python: entries, threads, weak
     references to objects of ours.
@@ -228,7 +226,7 @@ def discard(entries: List[Any], entry: object) -> bool:
     return True
 
 
-def unsubscribe(entries: List[Any], handler: object) -> None:
+def unsubscribe(entries: list[Any], handler: object) -> None:
     """Take out the last entry whose handler equals this one; none is no error.
 
     The comparison is user code, so it runs on a copy. When the entry found has been taken
@@ -273,7 +271,7 @@ class Event(EventBase[H]):
     __slots__ = ("_entries",)
 
     def __init__(self) -> None:
-        self._entries: List[Subscription] = []
+        self._entries: list[Subscription] = []
 
     def _subscribe(self, entry: Subscription) -> None:
         self._entries.append(entry)
@@ -338,7 +336,7 @@ class Waiter(Entry):
 class Queued(Protocol):
     """An operation, as far as an await needs to know it."""
 
-    _queue: List[Entry]
+    _queue: list[Entry]
 
     def _enqueue(self, entry: Entry) -> None: ...
 

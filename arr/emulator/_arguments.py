@@ -50,8 +50,8 @@ def number(name: str, value: object, least: float, most: float) -> float:
 def is_loopback(host: str) -> bool:
     """Say whether a name or an address, without brackets, always means this machine.
 
-    Nothing is looked up. Addresses count in their full form only: some programs read `127.1` and
-    `0177.0.0.1` as this machine, others do not.
+    Nothing is looked up. Addresses count in their full form only: some programs read ``127.1`` and
+    ``0177.0.0.1`` as this machine, others do not.
     """
     host = host.lower()
     if host == "localhost" or host.endswith(".localhost"):

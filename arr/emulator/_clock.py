@@ -22,7 +22,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock plus what `advance` has added to it."""
+    """The machine's clock plus what ``advance`` has added to it."""
 
     def __init__(self) -> None:
         self._offset = 0.0
@@ -43,7 +43,7 @@ class SystemClock:
 
 
 def advance(clock: Clock, seconds: object) -> None:
-    """Move `clock` forward; raise TypeError or ValueError for a bad step or a fixed clock."""
+    """Move ``clock`` forward; raise TypeError or ValueError for a bad step or a fixed clock."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise TypeError("advance takes a number of seconds, not " + type(seconds).__name__)
     # The bound keeps every date that follows from the clock within what calendars can print.

@@ -30,13 +30,14 @@ DEFAULT_ALLOWED_HOSTS = ("localhost", "*.localhost", "127.0.0.1", "::1", "*.blob
 
 
 class Emulator:
-    """The service of December 2019 on this machine; use it in a `with` statement.
+    """The service of December 2019 on this machine; use it in a ``with`` statement.
 
-    Times are seconds. `container_root` is the only directory that `file://` containers may lie
-    in, `allowed_hosts` are the only hosts that Blob containers may lie on. `capacity` is the
-    number of live sessions of each size. `clock` is any object with `time()` and `monotonic()`;
-    sessions, leases, tokens and throttling read no other. `ingest` replaces the pipeline.
-    `certificate` and `private_key` are PEM files: with them the same port speaks https as well,
+    Times are seconds. ``container_root`` is the only directory that ``file://`` containers may lie
+    in, ``allowed_hosts`` are the only hosts that Blob containers may lie on. ``capacity`` is the
+    number of live sessions of each size. ``clock`` is any object with ``time()`` and
+    ``monotonic()``; sessions, leases, tokens and throttling read no other. ``ingest`` replaces the
+    pipeline.
+    ``certificate`` and ``private_key`` are PEM files: with them the same port speaks https as well,
     and plain http to this machine only.
     """
 
@@ -95,12 +96,12 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """The address, `http://127.0.0.1:<port>`: the AccountDomain for SessionLocation.ignore."""
+        """The address, ``http://127.0.0.1:<port>``: the domain for SessionLocation.ignore."""
         return self._address("http")
 
     @property
     def https_url(self) -> str:
-        """The address over TLS, `https://127.0.0.1:<port>`; RuntimeError without a certificate."""
+        """The address over TLS, ``https://127.0.0.1:<port>``; RuntimeError without one."""
         if self._tls is None:
             raise RuntimeError("the emulator has no certificate; give it certificate and "
                                "private_key")
@@ -194,13 +195,14 @@ class Emulator:
                   probability: float = 1.0, seed: int | None = None) -> Fault:
         """Spoil replies of the service.
 
-        `method` and `path` say which: `path` is the end of a path, `*` stands for any segment
-        (`"properties"`, `"sessions/create"`, `"sessions/*"`), `"*"` alone for every route; a
-        ValueError names the near ones where no route fits.
-        `status`, `retry_after` and `body` make the reply, `delay` waits (in real seconds) before
-        it, `reset` breaks the connection instead, `truncate` sends half of it, `garbage` sends
-        what is no JSON. A status, body or reset keeps the service from acting, unless `after`
-        is true. It fires `times` times (None: always) with a `probability` drawn from `seed`.
+        ``method`` and ``path`` say which: ``path`` is the end of a path, ``*`` stands for any
+        segment (``"properties"``, ``"sessions/create"``, ``"sessions/*"``), ``"*"`` alone for every
+        route; a ValueError names the near ones where no route fits.
+        ``status``, ``retry_after`` and ``body`` make the reply, ``delay`` waits (in real seconds)
+        before it, ``reset`` breaks the connection instead, ``truncate`` sends half of it,
+        ``garbage`` sends what is no JSON. A status, body or reset keeps the service from acting,
+        unless ``after`` is true. It fires ``times`` times (None: always) with a ``probability``
+        drawn from ``seed``.
         """
         return self._service.faults.add(
             method, path, status=status, retry_after=retry_after, delay=delay, reset=reset,
@@ -212,17 +214,17 @@ class Emulator:
         self._service.faults.clear()
 
     def hold(self, method: str = "*", path: str = "*", *, times: int = 1) -> Hold:
-        """Hold the replies of the next `times` requests until the returned object's `release()`.
+        """Hold the replies of the next ``times`` requests until ``release()`` of the result.
 
-        The service acts when the request arrives; only the reply waits. `method` and `path` are
-        those of `add_fault`.
+        The service acts when the request arrives; only the reply waits. ``method`` and ``path`` are
+        those of ``add_fault``.
         """
         return self._service.faults.hold(method, path, times)
 
     def never_struck(self) -> list[Fault | Hold]:
         """Return the faults and holds that no request has met, those taken away too.
 
-        A test that set them up has not tested what it meant to; the fixture `arr_emulator` warns.
+        A test that set them up has not tested what it meant to; the fixture ``arr_emulator`` warns.
         """
         return self._service.faults.never_struck()
 

@@ -11,7 +11,7 @@ import logging
 import math
 import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING, Tuple, Union
+from typing import TYPE_CHECKING, Union
 
 from .._account import AzureFrontendAccountInfo
 from .._fields import Alias
@@ -87,7 +87,7 @@ class ARRServiceUnity(ServiceEvents):
 
     def initialize(self, account_info: AzureFrontendAccountInfo, *,
                    executor: Executor | None = None,
-                   timeout: Seconds | Tuple[Seconds, Seconds] = (5, 30),
+                   timeout: Seconds | tuple[Seconds, Seconds] = (5, 30),
                    clock: Clock | None = None) -> None:
         """Make the frontend; the options are those of AzureFrontend.
 

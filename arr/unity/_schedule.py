@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from typing import Dict
+
 
 from .._models import RRRenderingSessionProperties
 from .._results import ARRRenderingSessionStatus, ARRResult, RRSessionGeneralContext
@@ -30,7 +30,7 @@ class Schedule:
         self._at_once = False
         self._not_before = -math.inf
         self._next_renewal = -math.inf
-        self._reported: Dict[ARRResult, float] = {}
+        self._reported: dict[ARRResult, float] = {}
 
     # -- queries -----------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""An authority and a certificate of our own, made by the machine's `openssl`.
+"""An authority and a certificate of our own, made by the machine's ``openssl``.
 
 The commands are those that OpenSSL 1.1 to 3.6 and LibreSSL have in common; a configuration of our
 own makes the result the same on every machine.

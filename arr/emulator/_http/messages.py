@@ -62,7 +62,7 @@ class Request:
 
 
 class Reply:
-    """What is sent back. `damage` is for faults on purpose: "", "reset" or "truncate"."""
+    """What is sent back. ``damage`` is for faults on purpose: "", "reset" or "truncate"."""
 
     __slots__ = ("status", "headers", "body", "content_type", "close", "damage")
 

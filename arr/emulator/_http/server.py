@@ -26,9 +26,9 @@ _DRAIN_BYTES = 16 * 1_048_576
 
 
 class Server(TCPServer):
-    """Binds in the constructor, accepts on a daemon thread, answers with `answer`.
+    """Binds in the constructor, accepts on a daemon thread, answers with ``answer``.
 
-    The base of `http.server.ThreadingHTTPServer`, without what that would add: all of it is done
+    The base of ``http.server.ThreadingHTTPServer``, without what that would add: all of it is done
     differently here, and importing it would take half of the start.
     """
 
@@ -129,7 +129,7 @@ class Server(TCPServer):
     def stop(self, release: Callable[[], None]) -> None:
         """Close the port and every connection; return when their threads have let go.
 
-        `release` wakes threads that hold a reply; it is called when no reply can leave any more.
+        ``release`` wakes threads that hold a reply; it is called when no reply can leave any more.
         """
         if os.getpid() != self._process:
             self._let_go()

@@ -1,4 +1,4 @@
-"""TLS for the emulator's connections. Imported only when there is a certificate: `ssl` is slow."""
+"""TLS for connections. Imported only when there is a certificate: ``ssl`` is slow to import."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Reads HTTP/1.1 requests from one connection, within limits, and sends replies.
 
-`http.server` parses headers with the email package, one line at a time, without a deadline; this
+``http.server`` parses headers with the email package, one line at a time, without a deadline; this
 reads a head in one piece, refuses what is ambiguous and gives slow clients one deadline.
 """
 
@@ -36,7 +36,8 @@ _SINGLE = frozenset(("content-length", "host", "authorization", "transfer-encodi
 class Wire:
     """One connection: requests come in one after the other, replies leave in one piece.
 
-    With `tls`, the first byte decides: TLS, or plain HTTP if the client may speak that (`plain`).
+    With ``tls``, the first byte decides: TLS, or plain HTTP if the client may speak that
+    (``plain``).
     """
 
     __slots__ = ("_socket", "_buffer", "_idle", "_limit", "_deadline", "_new_tls",

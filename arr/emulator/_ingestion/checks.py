@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Callable, Dict
+from typing import Callable
 
 from .refusals import shown
 
@@ -54,7 +54,7 @@ def numbers(required: str, optional: str = "", *, alone: str = "") -> Check:
     return checked
 
 
-def object_of(members: Dict[str, Check]) -> Check:
+def object_of(members: dict[str, Check]) -> Check:
     def checked(value: object) -> str:
         if not isinstance(value, dict):
             return "an object"
@@ -76,5 +76,5 @@ def list_of(*names: str) -> Check:
     return checked
 
 
-def each(names: str, check: Check) -> Dict[str, Check]:
+def each(names: str, check: Check) -> dict[str, Check]:
     return dict.fromkeys(names.split(), check)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import unicodedata
-from typing import Callable, Dict, List, Optional, Sequence
+from typing import Callable, Sequence
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from .containers.base import Container, check_name
@@ -26,15 +26,15 @@ class ModelFiles:
         self.model = model
         self.folder = posixpath.dirname(model)
         self.spool = spool
-        self.warnings: List[str] = []
+        self.warnings: list[str] = []
         self._source = source
         self._names = names
         self._progress = progress
-        self._files: Dict[str, StoredFile] = {}
-        self._pictures: Dict[str, Optional[str]] = {}
-        self._missing: Dict[str, None] = {}
+        self._files: dict[str, StoredFile] = {}
+        self._pictures: dict[str, str | None] = {}
+        self._missing: dict[str, None] = {}
 
-    def stored(self) -> List[StoredFile]:
+    def stored(self) -> list[StoredFile]:
         """Return what was brought in, by name."""
         return sorted(self._files.values())
 
@@ -47,7 +47,7 @@ class ModelFiles:
                 f"Model not found: {shown(self.model)} is not in the input container, "
                 + self._what_is_there()) from None
 
-    def small(self, name: str, limit: int) -> Optional[bytes]:
+    def small(self, name: str, limit: int) -> bytes | None:
         """Return the bytes of a file beside the model that is read but not packed."""
         try:
             return b"".join(self._source.chunks(posixpath.join(self.folder, name), limit))
@@ -85,7 +85,7 @@ class ModelFiles:
             raise IngestionError(f"{where} leads out of the container: {shown(uri)}.")
         return self._need(check_name(path, where), where)
 
-    def picture(self, stored: Sequence[str], where: str, *, uri: bool = False) -> Optional[str]:
+    def picture(self, stored: Sequence[str], where: str, *, uri: bool = False) -> str | None:
         """Bring in a picture by the paths that the model stores; None and a warning without it."""
         for path in stored:
             if path not in self._pictures:
@@ -97,7 +97,7 @@ class ModelFiles:
             "is not in the input container; the model goes without it.")
         return None
 
-    def _find(self, path: str) -> Optional[str]:
+    def _find(self, path: str) -> str | None:
         for name in candidates(path[:MAX_URI], self.folder):
             if name in self._files:
                 return name

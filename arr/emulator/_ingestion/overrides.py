@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, NamedTuple, Sequence
 
 from .checks import GENERATED, Check
 from .name_patterns import MAX_NAME, compile_name
@@ -17,11 +17,11 @@ _SECONDS = 10.0  # for all patterns on all materials
 class OverrideSchema(NamedTuple):
     """The members that an entry may have, and whether its name may be a pattern."""
 
-    members: Dict[str, Check]
+    members: dict[str, Check]
     patterns: bool
 
 
-def parse_overrides(data: bytes, name: str, schema: OverrideSchema) -> List[Entry]:
+def parse_overrides(data: bytes, name: str, schema: OverrideSchema) -> list[Entry]:
     """Return the entries of an override file, each member checked."""
     what = shown(name)
     parsed = load_json(data, what, unique=True)
@@ -40,7 +40,7 @@ def parse_overrides(data: bytes, name: str, schema: OverrideSchema) -> List[Entr
     return parsed
 
 
-def _check_members(entry: Entry, members: Dict[str, Check], where: str) -> None:
+def _check_members(entry: Entry, members: dict[str, Check], where: str) -> None:
     for key, value in entry.items():
         if key not in members:
             raise IngestionError(
@@ -52,7 +52,7 @@ def _check_members(entry: Entry, members: Dict[str, Check], where: str) -> None:
 
 
 def apply_overrides(materials: Sequence[Entry], entries: Sequence[Entry],
-                    schema: OverrideSchema) -> "Tuple[List[Entry], int, List[str]]":
+                    schema: OverrideSchema) -> "tuple[list[Entry], int, list[str]]":
     """Return the materials as overridden, how many were, and the names that none of them has."""
     chosen = _first_match if schema.patterns else _all_exact
     used: "set[int]" = set()
@@ -79,16 +79,16 @@ def _merged(material: Entry, entries: Sequence[Entry]) -> Entry:
     return result
 
 
-def _all_exact(materials: Sequence[Entry], entries: Sequence[Entry]) -> "List[List[int]]":
-    places: "Dict[str, List[int]]" = {}
+def _all_exact(materials: Sequence[Entry], entries: Sequence[Entry]) -> "list[list[int]]":
+    places: "dict[str, list[int]]" = {}
     for index, entry in enumerate(entries):
         places.setdefault(entry["name"], []).append(index)
     return [places.get(material["name"], []) for material in materials]
 
 
-def _first_match(materials: Sequence[Entry], entries: Sequence[Entry]) -> "List[List[int]]":
+def _first_match(materials: Sequence[Entry], entries: Sequence[Entry]) -> "list[list[int]]":
     """At most one entry applies: an exact one, else the first pattern that fits the whole name."""
-    exact: "Dict[str, int]" = {}
+    exact: "dict[str, int]" = {}
     patterns = []
     for index, entry in enumerate(entries):
         if entry.get("nameMatching") == "regex":
@@ -96,7 +96,7 @@ def _first_match(materials: Sequence[Entry], entries: Sequence[Entry]) -> "List[
         else:
             exact.setdefault(entry["name"], index)
     end = time.monotonic() + _SECONDS
-    known: "Dict[str, List[int]]" = {}
+    known: "dict[str, list[int]]" = {}
     for material in materials:
         name = material["name"]
         if name not in known:

@@ -9,7 +9,7 @@ import tempfile
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, cast
+from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Sequence, cast
 
 from .archive import write_archive
 from .containers import open_container
@@ -80,7 +80,7 @@ def _box(box: Box | None) -> dict[str, list[float]] | None:
 
 
 def ingest(model_name: str, model_url: str, asset_container_url: str, *,
-           container_root: Optional[Path], allowed_hosts: Sequence[str],
+           container_root: Path | None, allowed_hosts: Sequence[str],
            report: Report, layout: Layout = LAYOUT_2019, input_prefix: str = "",
            output_prefix: str = "", output_name: str = "") -> Summary:
     """Ingest a model in the calling thread; IngestionError says what is wrong with the input.
@@ -113,7 +113,7 @@ def ingest(model_name: str, model_url: str, asset_container_url: str, *,
 
 class _Ingestion:
 
-    def __init__(self, name: str, source: Container, target: Container, names: List[str],
+    def __init__(self, name: str, source: Container, target: Container, names: list[str],
                  spool: Spool, report: Report, layout: Layout = LAYOUT_2019,
                  output_name: str = "") -> None:
         self._name = name
@@ -125,8 +125,8 @@ class _Ingestion:
         self._spool = spool
         self._report = report
         self._layout = layout
-        self._applied: Optional[Dict[str, int]] = None
-        self._outputs: List[str] = []
+        self._applied: dict[str, int] | None = None
+        self._outputs: list[str] = []
         self._files = ModelFiles(name, source, names, spool, lambda text: report(0.3, text))
 
     def run(self) -> Summary:
@@ -153,7 +153,7 @@ class _Ingestion:
 
     # -- what lies beside the model ----------------------------------------------------------
 
-    def _settings(self, fbx: bool) -> Tuple[Settings, Optional[Entries]]:
+    def _settings(self, fbx: bool) -> tuple[Settings, Entries | None]:
         folder = self._files.folder
         beside = [name[len(folder) + 1:] if folder else name for name in self._names
                   if name.rpartition("/")[0] == folder]
@@ -169,7 +169,7 @@ class _Ingestion:
                 break
         return settings, self._overrides(cast(str, settings["material-override"]), where)
 
-    def _overrides(self, named: str, where: str) -> Optional[Entries]:
+    def _overrides(self, named: str, where: str) -> Entries | None:
         found = self._layout.overrides_name.replace("{stem}", self._stem)
         if named:
             around = self._layout.settings.around
@@ -191,8 +191,8 @@ class _Ingestion:
                 + ", so these overrides apply to nothing.")
         return changed
 
-    def _configured(self, box: Optional[Box], settings: Settings
-                    ) -> "Tuple[Optional[Box], Optional[Sequence[float]]]":
+    def _configured(self, box: Box | None, settings: Settings
+                    ) -> "tuple[Box | None, Sequence[float] | None]":
         if box is None:
             return None, None
         axis = cast("List[str]", settings["axis"])
@@ -211,8 +211,8 @@ class _Ingestion:
 
     # -- outputs -----------------------------------------------------------------------------
 
-    def _write(self, info: ModelInfo, settings: Settings, box: Optional[Box],
-               moved: Optional[Sequence[float]], materials: Entries) -> Summary:
+    def _write(self, info: ModelInfo, settings: Settings, box: Box | None,
+               moved: Sequence[float] | None, materials: Entries) -> Summary:
         files = self._files.stored()
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as draft:
             archive = cast(BinaryIO, draft)
@@ -248,7 +248,7 @@ class _Ingestion:
         self._outputs.append(name)
 
 
-def _measured(file: BinaryIO) -> Tuple[int, str]:
+def _measured(file: BinaryIO) -> tuple[int, str]:
     digest = hashlib.sha256()
     file.seek(0)
     for chunk in _pieces(file):

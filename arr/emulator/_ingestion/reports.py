@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Sequence
 
 from .formats.boxes import Box
 from .formats.model_info import ModelInfo
@@ -12,8 +12,8 @@ TOOL_VERSION = "arr.emulator"
 
 
 def info_report(*, model: str, output: str, default_output: str, info: ModelInfo,
-                settings: Settings, overrides: "Optional[Dict[str, int]]", box: Optional[Box],
-                moved: Optional[Sequence[float]], digest: str) -> Dict[str, Any]:
+                settings: Settings, overrides: "dict[str, int] | None", box: Box | None,
+                moved: Sequence[float] | None, digest: str) -> dict[str, Any]:
     """Return the information about a conversion; what is not known of a model is left out."""
     files = {"input": model, **({"output": output} if output != default_output else {})}
     name, _, form = info.format.partition(" ")
@@ -42,7 +42,7 @@ def info_report(*, model: str, output: str, default_output: str, info: ModelInfo
     }
 
 
-def result_report(reason: str) -> Dict[str, Any]:
+def result_report(reason: str) -> dict[str, Any]:
     """Return the report about a model that was refused."""
     return {"error": "2007", "title": "The input asset is not valid.",
             "details": {"message": reason}}

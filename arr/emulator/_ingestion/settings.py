@@ -14,7 +14,7 @@ From 2020 on the file is the object itself, without the last two keys above and 
 from __future__ import annotations
 
 import math
-from typing import Dict, List, NamedTuple, Tuple, Union
+from typing import Dict, List, NamedTuple, Union
 
 from .checks import Check, each, flag, is_number, object_of, one_of, text
 from .refusals import IngestionError, shown
@@ -30,7 +30,7 @@ Settings = Dict[str, Value]
 class SettingsSchema(NamedTuple):
     """The keys of a settings file with their defaults, and the object around them, if any."""
 
-    keys: Dict[str, Tuple[Value, Check]]
+    keys: dict[str, tuple[Value, Check]]
     around: str
 
 
@@ -70,7 +70,7 @@ def _names(value: object) -> str:
     return "" if good else "a list of strings"
 
 
-_COMMON: Dict[str, Tuple[Value, Check]] = {
+_COMMON: dict[str, tuple[Value, Check]] = {
     "scaling": (1.0, _scaling),
     "recenterToOrigin": (False, flag),
     "opaqueMaterialDefaultSidedness": ("DoubleSided", one_of("SingleSided", "DoubleSided")),
@@ -137,7 +137,7 @@ def parse_settings(data: bytes, *, fbx: bool, schema: SettingsSchema = SETTINGS_
     return settings
 
 
-def _inner(given: "Dict[str, object]", name: str, around: str) -> "Dict[str, object]":
+def _inner(given: "dict[str, object]", name: str, around: str) -> "dict[str, object]":
     for key in given:
         if key != around:
             raise IngestionError(

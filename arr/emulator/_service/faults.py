@@ -18,7 +18,7 @@ MAX_DELAY = 3_600.0
 
 
 class Fault:
-    """One fault, as `Emulator.add_fault` made it; raises TypeError or ValueError when made."""
+    """One fault, as ``Emulator.add_fault`` made it; raises TypeError or ValueError when made."""
 
     FIELDS = ("method", "path", "status", "retry_after", "delay", "reset", "truncate", "garbage",
               "body", "after", "times", "probability", "seed")
@@ -124,7 +124,7 @@ class Hold:
         return f"<Hold {self.pattern}: {self.taken} of {self.times} taken, {state}>"
 
     def wait_arrived(self, timeout: float | None = 10.0, count: int = 1) -> bool:
-        """Wait until `count` requests are held; return False on time-out."""
+        """Wait until ``count`` requests are held; return False on time-out."""
         changed = self._faults.changed
         with changed:
             return changed.wait_for(lambda: self.arrived >= count, timeout)
@@ -161,7 +161,7 @@ class Faults:
         return fault
 
     def hold(self, method: object, path: object, times: object) -> Hold:
-        """Add a hold for the next `times` requests."""
+        """Add a hold for the next ``times`` requests."""
         hold = Hold(self._patterns.parse(method, path), whole("times", times, 1, 10**9), self)
         with self.changed:
             self._holds.append(hold)

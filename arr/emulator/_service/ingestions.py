@@ -27,7 +27,7 @@ class Ingest(Protocol):
     def __call__(self, model_name: str, model_url: str, asset_container_url: str, *,
                  container_root: Path | None, allowed_hosts: Sequence[str],
                  report: Report) -> Any:
-        """Run in the calling thread and return a summary with `as_dict`."""
+        """Run in the calling thread and return a summary with ``as_dict``."""
 
 
 def default_ingest(model_name: str, model_url: str, asset_container_url: str, *,
@@ -93,7 +93,7 @@ class Ingestion:
 
 
 class IngestionPool:
-    """Runs ingestions on at most `workers` daemon threads, started when there is work."""
+    """Runs ingestions on at most ``workers`` daemon threads, started when there is work."""
 
     def __init__(self, ingest: Ingest, *, workers: int, container_root: Path | None,
                  allowed_hosts: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ class Meter:
         self.total = 0
 
     def add(self, now: float, milliseconds: float, failed: bool) -> None:
-        """Count a request that was answered at `now`."""
+        """Count a request that was answered at ``now``."""
         second = now // 1
         with self._lock:
             self.total += 1

@@ -1,9 +1,9 @@
 """Patterns: which requests a fault or a hold is meant for.
 
-A pattern names routes by the last segments of their path, without regard to case: `properties`,
-`sessions/create`, `models/*/status`, `sessions/*`; `*` alone means every route, and a leading `/`
-ties the pattern to the whole path. One that fits no route would never strike, so a test that
-relied on it would prove nothing: it is refused.
+A pattern names routes by the last segments of their path, without regard to case:
+``properties``, ``sessions/create``, ``models/*/status``, ``sessions/*``. ``*`` alone means every
+route, and a leading ``/`` ties the pattern to the whole path. One that fits no route would never
+strike, so a test that relied on it would prove nothing: it is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LONGEST = 100  # characters of a pattern that a message quotes
 
 
 class Pattern:
-    """A method and the last segments of a path, each of which may be `*`."""
+    """A method and the last segments of a path, each of which may be ``*``."""
 
     __slots__ = ("method", "path", "_segments", "_whole")
 
@@ -41,7 +41,7 @@ class Pattern:
             want in ("*", given.lower()) for want, given in zip(self._segments, end))
 
     def fits(self, method: str, parts: tuple[str, ...], words: frozenset[str]) -> bool:
-        """Say whether requests of a route can be meant; `words` are the fixed ones of all routes,
+        """Say whether requests of a route can be meant; ``words`` are the fixed ones of all routes,
         which are no ids."""
         if self.method not in ("*", method) and (self.method, method) != ("HEAD", "GET"):
             return False

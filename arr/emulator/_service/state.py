@@ -129,14 +129,14 @@ class State:
             return self._find(account_id, session_id, now) is not None
 
     def view(self, account_id: str, session_id: str, write: Writer[T]) -> T | None:
-        """Return what `write` makes of a session, None when the account has no such session."""
+        """Return what ``write`` makes of a session, None when the account has no such session."""
         now = self._clock.monotonic()
         with self._lock:
             session = self._find(account_id, session_id, now)
             return None if session is None else write(session, now, self.port)
 
     def view_live(self, account_id: str, write: Writer[T]) -> list[T]:
-        """Return what `write` makes of each session that is Starting or Ready, oldest first."""
+        """Return what ``write`` makes of each session that is Starting or Ready, oldest first."""
         now = self._clock.monotonic()
         with self._lock:
             found, ended = [], False

@@ -28,7 +28,7 @@ class Tokens:
         self._good: tuple[str, str, int] = ("", "", 0)
 
     def issue(self, account_id: str, now: float) -> str:
-        """Return a new token for the account, valid from `now` (seconds since the epoch)."""
+        """Return a new token for the account, valid from ``now`` (seconds since the epoch)."""
         claims = {
             "aid": account_id,
             "exp": int(now + self._seconds),
@@ -64,7 +64,7 @@ class Tokens:
 
 
 def bearer(authorization: str) -> str:
-    """Return what follows `Bearer ` in an Authorization header, else an empty text."""
+    """Return what follows ``Bearer `` in an Authorization header, else an empty text."""
     scheme, _, value = authorization.partition(" ")
     return value.strip() if scheme.lower() == "bearer" else ""
 

@@ -9,7 +9,7 @@ from .call import NO_STORE, Call, json_reply
 
 
 def token(call: Call) -> Reply:
-    """Exchange `Bearer <account id>:<account key>` for an access token."""
+    """Exchange ``Bearer <account id>:<account key>`` for an access token."""
     service = call.service
     account = service.state.account(call.params["account"])
     if account is None:

@@ -41,19 +41,19 @@ def clock(call: Call) -> Reply:
 
 
 def advance(call: Call) -> Reply:
-    """Move the clock forward: `{"advance": seconds}`."""
+    """Move the clock forward: ``{"advance": seconds}``."""
     call.service.advance(_only(call, ("advance",)).get("advance"))
     return clock(call)
 
 
 def capacity(call: Call) -> Reply:
-    """Set the capacity: `{"capacity": 2}`, `{"capacity": {"small": 2}}` or null for no limit."""
+    """Set the capacity: ``{"capacity": 2}``, ``{"capacity": {"small": 2}}`` or null for none."""
     call.service.state.set_capacity(_only(call, ("capacity",), needed="capacity")["capacity"])
     return json_reply({})
 
 
 def throttle(call: Call) -> Reply:
-    """Set the throttle: `{"per_minute": 10}`, or null for none."""
+    """Set the throttle: ``{"per_minute": 10}``, or null for none."""
     call.service.throttle.set(_only(call, ("per_minute",), needed="per_minute")["per_minute"])
     return json_reply({})
 
@@ -64,7 +64,7 @@ def faults(call: Call) -> Reply:
 
 
 def add_fault(call: Call) -> Reply:
-    """Add a fault; the fields are the arguments of `Emulator.add_fault`."""
+    """Add a fault; the fields are the arguments of ``Emulator.add_fault``."""
     return json_reply(call.service.faults.add(**_only(call, Fault.FIELDS)).as_dict())
 
 
@@ -83,7 +83,7 @@ def remove_fault(call: Call) -> Reply:
 
 
 def fail_session(call: Call) -> Reply:
-    """End a session in Error: `{"message": text}`."""
+    """End a session in Error: ``{"message": text}``."""
     message = text("message", _only(call, ("message",)).get("message", ""))
     if not call.service.state.fail(call.params["id"], message):
         raise _no_live_session()
@@ -99,7 +99,7 @@ def stop_session(call: Call) -> Reply:
 
 
 def extend_session(call: Call) -> Reply:
-    """Make a lease longer: `{"minutes": 30}` adds to it; return the new total."""
+    """Make a lease longer: ``{"minutes": 30}`` adds to it; return the new total."""
     minutes = _only(call, ("minutes",), needed="minutes")["minutes"]
     lease = call.service.state.lengthen(call.params["id"], minutes)
     if lease is None:

@@ -2,7 +2,7 @@
 
 What the documents leave open is decided here: models/create answers 200; a missing or bad field
 is 400, a lease that is not larger is 422 (as in 2021), so is a PATCH of an ended session; an
-unknown session or model is 404; stopping an ended session is 204; `Location` names the session.
+unknown session or model is 404; stopping an ended session is 204; ``Location`` names the session.
 """
 
 from __future__ import annotations

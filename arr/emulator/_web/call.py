@@ -49,7 +49,7 @@ def json_reply(value: object, status: int = 200,
 
 
 def error_reply(error: HttpError) -> Reply:
-    """Return the reply of a refused request: `{"error": text}`, as the service wrote in 2020."""
+    """Return the reply of a refused request: ``{"error": text}``, as the service wrote in 2020."""
     # 401 and 429 had no body in any recording or description.
     if error.status in (401, 429):
         return Reply(error.status, headers=error.headers)

@@ -18,13 +18,13 @@ _FILE = re.compile(r"\{\{> ([a-z.]+)\}\}\n")
 
 @lru_cache(maxsize=None)
 def _template(name: str) -> str:
-    """Return a file of this folder, `{{> name}}` replaced by that file: a page is one reply."""
+    """Return a file of this folder, ``{{> name}}`` replaced by that file: a page is one reply."""
     with open(os.path.join(os.path.dirname(__file__), name), encoding="utf-8") as file:
         return _FILE.sub(lambda match: _template(match.group(1)), file.read())
 
 
 def page(name: str, status: int = 200, **values: str) -> Reply:
-    """Return a page of this folder with `{{name}}` replaced by escaped values.
+    """Return a page of this folder with ``{{name}}`` replaced by escaped values.
 
     Scripts and styles run by a nonce only, so that no text can become a script; nothing is loaded
     from elsewhere, and no other page may frame this one.

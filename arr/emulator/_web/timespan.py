@@ -10,7 +10,7 @@ _FORM = re.compile(r"(?:([0-9]{1,8})\.)?([0-9]{1,10}):([0-9]{1,2}):([0-9]{1,2})"
 
 
 def parse_timespan(text: object) -> int:
-    """Return the seconds of a time such as `4:0:0` or `1.02:00:00`; raise ValueError else."""
+    """Return the seconds of a time such as ``4:0:0`` or ``1.02:00:00``; raise ValueError else."""
     match = _FORM.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise ValueError("must be a time of the form [d.]h:m:s, such as '4:0:0'")
@@ -24,7 +24,7 @@ def parse_timespan(text: object) -> int:
 
 
 def format_timespan(seconds: float) -> str:
-    """Return whole seconds as `hh:mm:ss`, with days in front when there are any."""
+    """Return whole seconds as ``hh:mm:ss``, with days in front when there are any."""
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
     if hours < 24:

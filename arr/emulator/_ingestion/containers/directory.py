@@ -11,7 +11,7 @@ import re
 import secrets
 import stat
 from pathlib import Path
-from typing import BinaryIO, Iterator, List, Sequence, Tuple
+from typing import BinaryIO, Iterator, Sequence
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from ..refusals import IngestionError, MissingFile, NotAFile, shown
@@ -99,10 +99,10 @@ class DirectoryContainer:
             raise IngestionError(
                 f"{field} {shown(path)} cannot be opened: {_because(error)}.") from None
 
-    def names(self, limit: int, prefix: str = "") -> List[str]:
-        found: List[str] = []
+    def names(self, limit: int, prefix: str = "") -> list[str]:
+        found: list[str] = []
         start = prefix.rpartition("/")[0]
-        todo: List[Tuple[str, ...]] = [tuple(start.split("/")) if start else ()]
+        todo: list[tuple[str, ...]] = [tuple(start.split("/")) if start else ()]
         for _ in range(_MAX_FOLDERS):
             if not todo or len(found) >= limit:
                 break
@@ -186,7 +186,7 @@ class DirectoryContainer:
             raise IngestionError(
                 f"The file {shown(name)} cannot be read: {_because(error)}.") from None
 
-    def _resolved(self, parts: Sequence[str], name: str) -> List[str]:
+    def _resolved(self, parts: Sequence[str], name: str) -> list[str]:
         """Return the steps from the container to what a name means, links followed."""
         resolved = os.path.realpath(os.path.join(self._folder, *parts))
         if not _is_inside(resolved, self._folder):
@@ -194,5 +194,5 @@ class DirectoryContainer:
         return _steps(resolved, self._folder)
 
 
-def _steps(path: str, root: str) -> List[str]:
+def _steps(path: str, root: str) -> list[str]:
     return [] if path == root else os.path.relpath(path, root).split(os.sep)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO, Iterator, List
+from typing import BinaryIO, Iterator
 
 from ..refusals import MissingFile, shown
 from .base import Container, check_name
@@ -17,7 +17,7 @@ class FolderContainer:
             prefix = check_name(prefix.rstrip("/"), field) + "/"
         self._prefix = prefix
 
-    def names(self, limit: int, prefix: str = "") -> List[str]:
+    def names(self, limit: int, prefix: str = "") -> list[str]:
         found = self._inner.names(limit, self._prefix + prefix)
         return [name[len(self._prefix):] for name in found]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Iterator, Sequence, Union
 
 Place = Union[int, str]  # a handle, or a path
 
@@ -59,7 +59,7 @@ def _make(place: Place, part: str) -> None:
         pass
 
 
-def at(place: Place, name: str) -> Tuple[str, Optional[int]]:
+def at(place: Place, name: str) -> tuple[str, int | None]:
     """Return a name in a place as path and ``dir_fd`` for a function of ``os``."""
     return (name, place) if isinstance(place, int) else (os.path.join(place, name), None)
 
@@ -76,7 +76,7 @@ def create_file(place: Place, name: str) -> int:
     return os.open(path, _NEW, 0o666, dir_fd=handle)
 
 
-def listed(place: Place) -> Tuple[List[str], List[str]]:
+def listed(place: Place) -> tuple[list[str], list[str]]:
     """Return the names of the folders and of the files in a place; links to folders are neither."""
     folders, files = [], []
     with os.scandir(place) as entries:

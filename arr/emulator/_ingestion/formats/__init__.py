@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Callable, Tuple
+from typing import Callable
 
 from ..files import ModelFiles
 from ..refusals import IngestionError, shown
@@ -18,7 +18,7 @@ _POINTER = re.compile(rb"version https://[^\s/]+/spec/v1\s+(?:ext-|oid )")
 
 
 def describe(spool: Spool, file: Span, name: str,
-             files: ModelFiles) -> "Tuple[bool, Callable[[], ModelInfo]]":
+             files: ModelFiles) -> "tuple[bool, Callable[[], ModelInfo]]":
     """Return whether a model is of FBX, and what describes it; its name says nothing."""
     head = spool.read(file.part(0, min(_HEAD, file.size)))
     if not head:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterator
 
 from ..refusals import IngestionError, shown
 from ..spool import CHUNK, Span, Spool
@@ -34,7 +34,7 @@ _LINE = re.compile(rb"[\r\n]")
 _NOTHING, _NAME, _VALUE, _COMMA = range(4)
 
 
-def ascii_head(spool: Spool, file: Span) -> Optional[bytes]:
+def ascii_head(spool: Spool, file: Span) -> bytes | None:
     """Return the beginning of an ASCII FBX file, or None for another one."""
     size = min(4096, file.size)
     while True:
@@ -62,11 +62,11 @@ def read_ascii(spool: Spool, file: Span, scene: FbxScene) -> None:
     _Reader(scene).run(_tokens(spool, file, scene.name))
 
 
-def _tokens(spool: Spool, file: Span, name: str) -> Iterator[Tuple[str, bytes]]:
+def _tokens(spool: Spool, file: Span, name: str) -> Iterator[tuple[str, bytes]]:
     """Yield kinds and texts; a string is cut to what is looked at, a comment left out."""
     data, offset = b"", 0
     place = 3 if spool.read(file.part(0, min(3, file.size))) == b"\xef\xbb\xbf" else 0
-    ends: Optional[bytes] = None  # what the string or comment, in which the window ended, ends with
+    ends: bytes | None = None  # what the string or comment, in which the window ended, ends with
     text = b""
     while True:
         more = spool.read(file.part(offset, min(CHUNK, file.size - offset)))
@@ -125,12 +125,12 @@ class _Reader:
 
     def __init__(self, scene: FbxScene) -> None:
         self._scene = scene
-        self._path: List[str] = []  # of the open blocks
+        self._path: list[str] = []  # of the open blocks
         self._name = ""
-        self._values: List[object] = []
+        self._values: list[object] = []
         self._state = _NOTHING
 
-    def run(self, tokens: Iterator[Tuple[str, bytes]]) -> None:
+    def run(self, tokens: Iterator[tuple[str, bytes]]) -> None:
         name = shown(self._scene.name)
         for kind, text in tokens:
             if kind in ("word", "string", "row"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import List, Optional, Tuple
+
 
 from ..refusals import IngestionError, shown, size_text
 from ..spool import CHUNK, Span, Spool
@@ -57,8 +57,8 @@ class _Walk:
 
     def run(self) -> None:
         size = self._record.size
-        ends: List[int] = []
-        path: List[str] = []
+        ends: list[int] = []
+        path: list[str] = []
         offset = HEADER
         while True:
             end, count, length, letters = self._record.unpack_from(*self._at(offset, size))
@@ -88,7 +88,7 @@ class _Walk:
                 path.pop()
         self._check_footer(offset)
 
-    def _at(self, offset: int, size: int) -> Tuple[bytes, int]:
+    def _at(self, offset: int, size: int) -> tuple[bytes, int]:
         """Return bytes that hold what was asked for, and where in them it begins."""
         if offset + size > self._file.size:
             raise IngestionError(
@@ -100,7 +100,7 @@ class _Walk:
                 self._file.part(offset, min(max(size, CHUNK), self._file.size - offset)))
         return self._window, place
 
-    def _check_end(self, offset: int, end: int, outer: Optional[int]) -> None:
+    def _check_end(self, offset: int, end: int, outer: int | None) -> None:
         if end > self._file.size:
             raise IngestionError(
                 f"{shown(self._scene.name)} is truncated: a record ends at byte {end:,}, but the "
@@ -110,8 +110,8 @@ class _Walk:
         if outer is not None and end > outer:
             raise self._damaged(offset, "ends behind the record around it")
 
-    def _values(self, offset: int, count: int, length: int, wanted: bool) -> List[object]:
-        found: List[object] = []
+    def _values(self, offset: int, count: int, length: int, wanted: bool) -> list[object]:
+        found: list[object] = []
         end = offset + length
         begin = offset
         for _ in range(count):
@@ -140,7 +140,7 @@ class _Walk:
             raise self._damaged(begin, "does not end where its values do")
         return found
 
-    def _within(self, offset: int, size: int, end: int) -> Tuple[bytes, int]:
+    def _within(self, offset: int, size: int, end: int) -> tuple[bytes, int]:
         if offset + size > end:
             raise self._damaged(offset, "ends inside a value")
         return self._at(offset, size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Sequence
+from typing import NamedTuple, Sequence
 
 from ..refusals import IngestionError, MAX_FILES, MAX_MATERIALS, MAX_OBJECTS, shown
 
@@ -24,11 +24,11 @@ class FbxScene:
         self.name = name
         self.version = 0
         self.creator = ""
-        self.counts: Dict[str, int] = {}
-        self.materials: List[str] = []
-        self._top: List[str] = []
-        self._paths: List[Dict[str, str]] = []
-        self._embedded: Dict[str, None] = {}
+        self.counts: dict[str, int] = {}
+        self.materials: list[str] = []
+        self._top: list[str] = []
+        self._paths: list[dict[str, str]] = []
+        self._embedded: dict[str, None] = {}
 
     def record(self, path: Sequence[str], values: Sequence[object]) -> None:
         """Take a record by the names from the top down to it."""
@@ -79,10 +79,10 @@ class FbxScene:
                 f"{shown(self.name)} is truncated: its Objects are there, but not the Connections "
                 "behind them.")
 
-    def textures(self) -> List[FbxTexture]:
+    def textures(self) -> list[FbxTexture]:
         """Return the pictures that lie in files of their own, each once."""
         embedded = {_last(part) for part in self._paths if "embedded" in part}
-        found: Dict[Sequence[str], FbxTexture] = {}
+        found: dict[Sequence[str], FbxTexture] = {}
         for part in self._paths:
             paths = tuple(part[key] for key in ("relative", "absolute") if part.get(key))
             if paths and _last(part) not in embedded:
@@ -90,7 +90,7 @@ class FbxScene:
         return list(found.values())
 
 
-def _last(part: Dict[str, str]) -> str:
+def _last(part: dict[str, str]) -> str:
     path = part.get("relative") or part.get("absolute") or part["name"]
     return path.replace("\\", "/").rpartition("/")[2].lower()
 

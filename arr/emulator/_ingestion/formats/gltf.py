@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional
+from typing import Iterator
 
 from ..files import ModelFiles
 from ..refusals import IngestionError, shown, size_text
@@ -42,13 +42,13 @@ def describe_gltf(spool: Spool, file: Span, name: str, files: ModelFiles) -> Mod
 
 class _Model:
 
-    def __init__(self, spool: Spool, document: Document, chunk: Optional[Span],
+    def __init__(self, spool: Spool, document: Document, chunk: Span | None,
                  files: ModelFiles) -> None:
         self._spool = spool
         self._document = document
         self._chunk = chunk
         self._files = files
-        self._embedded: Dict[str, Span] = {}
+        self._embedded: dict[str, Span] = {}
         self._depth = 0
         used = {view.data.get("buffer") for view in document.table("bufferViews").values()}
         # One without a URI that nothing refers to holds the place of bytes that nobody needs.
@@ -68,7 +68,7 @@ class _Model:
         self._positions: dict[Key, int] = {}
         meshes = {key: self._mesh(mesh) for key, mesh in document.table("meshes").items()}
         counts = [mesh.triangles for mesh in meshes.values()]
-        boxes: List[Box] = []
+        boxes: list[Box] = []
         instances = drawn = 0
         for key, matrix in self._shown_meshes():
             instances += 1
@@ -125,7 +125,7 @@ class _Model:
             raise IngestionError(f"{fields.where} has neither a uri nor a bufferView.")
         return embedded or "uri" not in fields
 
-    def _picture(self, fields: Fields) -> Optional[str]:
+    def _picture(self, fields: Fields) -> str | None:
         """Return the name of an image's file; None when it lies in the model or nowhere."""
         if self._is_embedded(fields):
             return None

@@ -6,7 +6,7 @@ tables, dictionaries from key to object, so that everything above reads them ali
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List, Tuple, Union
+from typing import Any, Iterator, Union
 
 from ..refusals import IngestionError, MAX_MATERIALS, MAX_OBJECTS, shown
 from ..strict_json import Fields
@@ -153,12 +153,12 @@ def _number(asset: Fields, key: str, default: str) -> str:
     return str(value)[:20]
 
 
-def _values(value: Any, path: str, where: str) -> Iterator[Tuple[Any, Any, str]]:
+def _values(value: Any, path: str, where: str) -> Iterator[tuple[Any, Any, str]]:
     """Yield what a path leads to below a value: what holds it, its key there, and its place.
 
     What is absent is skipped.
     """
-    todo: List[Tuple[Any, Any, str, str]] = [([value], 0, path, where)]
+    todo: list[tuple[Any, Any, str, str]] = [([value], 0, path, where)]
     while todo:
         holder, place, path, where = todo.pop()
         value = holder[place]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Mapping, Sequence
 
 from ..refusals import IngestionError
 from ..strict_json import Fields
@@ -13,7 +13,7 @@ _MODES = ("OPAQUE", "MASK", "BLEND")
 _NOTHING = Fields({}, "")
 
 
-def materials_of(document: Document, pictures: Mapping[Key, Optional[str]]) -> Sequence[Material]:
+def materials_of(document: Document, pictures: Mapping[Key, str | None]) -> Sequence[Material]:
     """Return the materials in their order; ``pictures`` are the names of the images' files."""
     rows = document.table("materials").values()
     if document.version == 1:  # techniques and shaders: no words of ARR
@@ -21,7 +21,7 @@ def materials_of(document: Document, pictures: Mapping[Key, Optional[str]]) -> S
     sources = {key: texture.data.get("source")
                for key, texture in document.table("textures").items()}
 
-    def path(fields: Fields, key: str) -> Optional[str]:
+    def path(fields: Fields, key: str) -> str | None:
         texture = fields.child(key)
         source = sources.get(texture.data["index"]) if texture and "index" in texture else None
         return None if source is None else pictures.get(source)
@@ -29,12 +29,12 @@ def materials_of(document: Document, pictures: Mapping[Key, Optional[str]]) -> S
     return [Material(row.text("name", ""), _values(row, path)) for row in rows]
 
 
-def _values(row: Fields, path: Any) -> Dict[str, Any]:
+def _values(row: Fields, path: Any) -> dict[str, Any]:
     pbr = row.child("pbrMetallicRoughness") or _NOTHING
     mode = row.text("alphaMode", "OPAQUE")
     if mode not in _MODES:
         raise row.bad("alphaMode", "one of " + ", ".join(_MODES))
-    values: Dict[str, Any] = {
+    values: dict[str, Any] = {
         "albedoColor": dict(zip("rgba", pbr.numbers("baseColorFactor", 4) or (1.0,) * 4)),
         "metalness": _number(pbr, "metallicFactor", 1.0),
         "roughness": _number(pbr, "roughnessFactor", 1.0),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, NamedTuple
+from typing import Any, NamedTuple
 
 
 class Material(NamedTuple):
     """One material; a map is the path of its picture, left out when it lies in the model."""
 
     name: str
-    values: Dict[str, Any] = {}
+    values: dict[str, Any] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Sequence
+from typing import Sequence
 
 from .boxes import Box
 from .material import Material
@@ -20,17 +20,17 @@ class ModelInfo:
 
     format: str
     generator: str = ""
-    meshes: Optional[int] = None
-    primitives: Optional[int] = None
-    vertices: Optional[int] = None
-    triangles: Optional[int] = None
-    instances: Optional[int] = None
-    drawn_triangles: Optional[int] = None
-    materials: Optional[int] = None
-    textures: Optional[int] = None
-    nodes: Optional[int] = None
-    box: Optional[Box] = None
-    fewest_triangles: Optional[int] = None  # of one mesh
-    most_triangles: Optional[int] = None
-    depth: Optional[int] = None  # of the nodes
+    meshes: int | None = None
+    primitives: int | None = None
+    vertices: int | None = None
+    triangles: int | None = None
+    instances: int | None = None
+    drawn_triangles: int | None = None
+    materials: int | None = None
+    textures: int | None = None
+    nodes: int | None = None
+    box: Box | None = None
+    fewest_triangles: int | None = None  # of one mesh
+    most_triangles: int | None = None
+    depth: int | None = None  # of the nodes
     material_list: Sequence[Material] = ()
