@@ -280,8 +280,10 @@ def _failure(error: Exception, url: str) -> CallFailed | None:
     if system or among(urllib3.exceptions.HTTPError, requests.RequestException,
                        urllib3.exceptions.ProxySchemeUnsupported):
         texts = [cause.strerror.lower() for cause in system if cause.errno and cause.strerror]
+        hint = ("; the other side may speak http, not https"
+                if url.startswith("https:") and among(ssl.SSLError) else "")
         return _unreachable(f"no connection to {host}: "
-                            + (texts[0] if texts else "closed before the reply came"))
+                            + (texts[0] if texts else "closed before the reply came") + hint)
     return None
 
 

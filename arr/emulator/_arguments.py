@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import socket
+
+# Nothing but labels in front: "evil.com/.localhost" is no name.
+_LOCALHOST = re.compile(r"(?:[a-z0-9_-]+\.)*localhost")
 
 
 def must_be(name: str, kind: str, value: object) -> TypeError:
@@ -54,7 +58,7 @@ def is_loopback(host: str) -> bool:
     ``0177.0.0.1`` as this machine, others do not.
     """
     host = host.lower()
-    if host == "localhost" or host.endswith(".localhost"):
+    if _LOCALHOST.fullmatch(host):
         return True
     if ":" in host:
         return _packed(socket.AF_INET6, host) == b"\0" * 15 + b"\1"

@@ -65,6 +65,7 @@ ANOTHER = ["", "[::1]", "localhost.", "127.0.0.1.", "localhost.evil.com", "127.0
            "2130706433", "0x7f.0.0.1", "0177.0.0.1", "127.0.0.01", "127.0.0.256", "128.0.0.1",
            "0.0.0.0", "10.0.0.1", "192.168.0.1", "::", "::2", "1::1", "::ffff:127.0.0.1",
            "::127.0.0.1", "fe80::1", "127.0.0.1:80", "127.0.0.1 ", " localhost", "127.0.0.1\n",
+           "evil.com/.localhost", "evil.com#.localhost", ".localhost", "a..localhost",
            "127.0.0.1\0", "localhost\0", "\uff11\uff12\uff17.0.0.1", "example.com"]
 TABLE = [(host, True) for host in THIS_MACHINE] + [(host, False) for host in ANOTHER]
 
@@ -78,6 +79,15 @@ def test_the_emulator_and_the_client_agree_on_this_machine(host: str, loopback: 
 def test_names_below_localhost_are_this_machine_to_the_emulator_only(host: str) -> None:
     """Browsers know them; the client would have to look them up, and does not send a key there."""
     assert is_loopback(host) and not client_is_loopback(host)
+
+
+@pytest.mark.parametrize("host", [
+    "[::1].evil.com", "[::1]evil.com", "[::1", "localhost:80:80", "localhost:x",
+    "evil.com/.localhost", "evil.com/.localhost:8080", "[localhost]"])
+def test_a_host_header_that_is_no_host_is_refused(host: str) -> None:
+    for allow_remote in (False, True):
+        with pytest.raises(HttpError):
+            check_host(Request("GET", "/", {"host": host}, True), "127.0.0.1", allow_remote)
 
 
 @pytest.mark.parametrize("host, loopback", [

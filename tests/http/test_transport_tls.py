@@ -15,6 +15,7 @@ import pytest
 from arr import ARRIngestionSessionStatus, ARRResult, AzureFrontend
 from arr._account import Account
 from arr._http.transport import Transport
+from arr.emulator import Emulator
 
 from ..support.fault_server import (
     LIMIT, FaultServer, Gone, Request, Wire, kept, raw, reply, script,
@@ -181,6 +182,7 @@ def test_plain_text_on_the_tls_port_is_no_connection(trusting: Certificates) -> 
         frontend = AzureFrontend(static_account(server.url.replace("http:", "https:")))
         context = finish(frontend.get_current_rendering_sessions_async())
         assert context.result == ARRResult.NoConnection
+        assert "may speak http, not https" in context.error_message
 
 
 def test_the_deadline_cuts_a_tls_handshake_that_drips(trusting: Certificates) -> None:
@@ -373,3 +375,11 @@ def test_the_proxies_are_read_once_and_no_proxy_counts(monkeypatch: pytest.Monke
     transport = Transport((account.sts_url, account.service_url), (5, 30), 4)
     assert dict(transport._adapter._proxies) == {
         account.sts_url: None, account.service_url: "http://proxy.example:3128"}
+
+
+def test_https_to_a_plain_port_says_what_the_other_side_may_speak(trusting: Certificates) -> None:
+    with Emulator() as emulator:
+        account = static_account(emulator.url.replace("http:", "https:"))
+        context = finish(AzureFrontend(account).get_current_rendering_sessions_async())
+    assert context.result == ARRResult.NoConnection
+    assert "the other side may speak http, not https" in context.error_message

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from http import HTTPStatus
 from typing import Mapping
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
+# Host: an address in brackets, or a name or address without; then a port.
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:/\[\]]*))(?::[0-9]*)?")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -93,9 +96,9 @@ class Reply:
 
 def host_name(host: str) -> str:
     """Return a Host header's name in lower case, without port and brackets."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower()
+    match = _HOST.fullmatch(host)
+    # What is no host is returned as it stands, and is refused like any unknown name.
+    return (match.group(1) or match.group(2) if match else host).lower()
 
 
 def _decode(segment: str) -> str:

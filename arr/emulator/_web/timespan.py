@@ -17,6 +17,10 @@ def parse_timespan(text: object) -> int:
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     if minutes > 59 or seconds > 59:
         raise ValueError("has more than 59 minutes or seconds")
+    if hours > 23:
+        # .NET reads '25:00:00' as 25 days. What the service did with it, nobody can know.
+        raise ValueError("has more than 23 hours: write days in front, as in "
+                         f"'{days + hours // 24}.{hours % 24}:{minutes}:{seconds}'")
     total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
     if total > _MAX_SECONDS:
         raise ValueError("is longer than 10675199 days")

@@ -91,9 +91,17 @@ def test_a_bad_model_is_400_and_names_the_field(client: Client, name: str, value
 
 
 @pytest.mark.parametrize("text, seconds", [
-    ("4:0:0", 14_400), ("0:0:1", 1), ("04:05:06", 14_706), ("1.2:0:0", 93_600), ("26:0:0", 93_600)])
+    ("4:0:0", 14_400), ("0:0:1", 1), ("04:05:06", 14_706), ("1.2:0:0", 93_600)])
 def test_a_timespan_is_read(text: str, seconds: int) -> None:
     assert parse_timespan(text) == seconds
+
+
+@pytest.mark.parametrize("text, written", [
+    ("24:0:0", "1.0:0:0"), ("25:00:00", "1.1:0:0"), ("1.26:3:4", "2.2:3:4")])
+def test_more_than_23_hours_are_refused_and_the_text_says_how_to_write_them(
+        text: str, written: str) -> None:
+    with pytest.raises(ValueError, match=f"as in '{written}'"):
+        parse_timespan(text)
 
 
 @pytest.mark.parametrize("seconds, text", [
