@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 
+_PATTERN = re.compile(r"(?:\*\.)?[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 # Nothing but labels in front: "evil.com/.localhost" is no name.
 _LOCALHOST = re.compile(r"(?:[a-z0-9_-]+\.)*localhost")
 
@@ -49,6 +50,17 @@ def number(name: str, value: object, least: float, most: float) -> float:
     if not least <= value <= most:
         raise ValueError(f"{name} must be between {least:g} and {most:g}")
     return float(value)
+
+
+def host_patterns(name: str, value: object) -> tuple[str, ...]:
+    """Return names of hosts, each perhaps with ``*.`` in front; raise TypeError or ValueError."""
+    if isinstance(value, str) or not isinstance(value, (list, tuple, set, frozenset)):
+        raise must_be(name, "a list of host names", value)
+    for host in value:
+        if not _PATTERN.fullmatch(text(name, host)):
+            raise ValueError(f"{name} must hold host names such as 'example.com' or "
+                             f"'*.example.com', without scheme, port and path, not {host!r:.80}")
+    return tuple(value)
 
 
 def is_loopback(host: str) -> bool:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import shlex
 import signal
+import socket
 import sys
 import threading
 from pathlib import Path
 from typing import Sequence
 
+from ._arguments import is_loopback
 from ._emulator import (DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, DEFAULT_ALLOWED_HOSTS,
                         Emulator)
 
@@ -90,9 +93,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    root: Path | None = options.container_root
-    if root is not None and not root.is_dir():
-        return _complain(f"--container-root {root} is not a directory")
+    root: str | None = options.container_root
+    if root is not None and not os.path.isdir(root):
+        return _complain(f"--container-root must be a directory that exists, not {root!r}")
+    if not is_loopback(options.host) and not options.allow_remote:
+        return _complain(f"--host {options.host} can be reached by other machines, and the "
+                         "emulator protects nothing; add --allow-remote if you mean it")
     if options.verbose:
         level = logging.INFO if options.verbose == 1 else logging.DEBUG
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
@@ -109,12 +115,13 @@ def _run(options: argparse.Namespace) -> int:
             allow_remote=options.allow_remote, certificate=certificate,
             private_key=private_key)
     except ValueError as error:
-        return _complain(str(error))
+        return _complain(str(error).replace("allowed_hosts must hold", "--allow-host takes"))
     try:
         emulator.start()
     except OSError as error:
-        return _complain(f"cannot listen on {options.host} port {options.port}: "
-                         f"{error.strerror or error}; choose another with --port")
+        wrong_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        return _complain(f"{error.strerror or error}; choose another with "
+                         + ("--host" if wrong_host else "--port"))
     try:
         _serve(emulator, own_key=options.account_key != DEFAULT_ACCOUNT_KEY, authority=authority)
     finally:
@@ -217,7 +224,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--capacity", type=int, metavar="N",
         help="live sessions of each size; more of them end in Error (default: no limit)")
     add = parser.add_argument_group("which containers it reads and writes").add_argument
-    add("--container-root", type=Path, metavar="DIR",
+    add("--container-root", metavar="DIR",
         help="allow file:// containers inside this directory (default: none allowed)")
     add("--allow-host", action="append", default=[], metavar="HOST",
         help="one more host for Blob containers; may be repeated")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
-from ._arguments import flag, is_loopback, must_be, number, text, whole
+from ._arguments import flag, host_patterns, is_loopback, must_be, number, text, whole
 from ._clock import Clock, SystemClock
 from ._http.server import Server
 from ._service.faults import Fault, Faults, Hold
@@ -72,7 +72,7 @@ class Emulator:
             default_ingest if ingest is None else ingest,
             workers=whole("ingestion_workers", ingestion_workers, 1, 64),
             container_root=None if container_root is None else _path(container_root),
-            allowed_hosts=allowed_hosts)
+            allowed_hosts=host_patterns("allowed_hosts", allowed_hosts))
         state = State(
             self.clock, self._pool,
             startup_seconds=number("startup_seconds", startup_seconds, 0.0, 1e9),
@@ -118,9 +118,13 @@ class Emulator:
         """Bind and serve. A busy port is an OSError; started again, it takes the same port."""
         if self._server is not None:
             raise RuntimeError("the emulator runs already")
-        server = Server(self._host, self._port, self._responder.answer, self._responder.refuse,
-                        idle_timeout=self._idle_timeout, request_timeout=self._request_timeout,
-                        tls=self._tls)
+        try:
+            server = Server(self._host, self._port, self._responder.answer, self._responder.refuse,
+                            idle_timeout=self._idle_timeout,
+                            request_timeout=self._request_timeout, tls=self._tls)
+        except OSError as error:
+            raise type(error)(error.errno, f"cannot listen on {self._host} port {self._port}: "
+                              f"{error.strerror or error}") from None
         try:
             self._port = self._service.state.port = server.server_port
             self._service.faults.open()
@@ -236,7 +240,10 @@ class Emulator:
 def _path(directory: str | Path) -> Path:
     from pathlib import Path  # late: 9 % of the start
 
-    return Path(directory)
+    path = Path(directory)
+    if not str(directory) or not path.is_dir():
+        raise ValueError(f"container_root must be a directory that exists, not {str(directory)!r}")
+    return path
 
 
 def _tls(certificate: str | Path | None, private_key: str | Path | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
@@ -79,6 +80,25 @@ def test_the_emulator_and_the_client_agree_on_this_machine(host: str, loopback: 
 def test_names_below_localhost_are_this_machine_to_the_emulator_only(host: str) -> None:
     """Browsers know them; the client would have to look them up, and does not send a key there."""
     assert is_loopback(host) and not client_is_loopback(host)
+
+
+@pytest.mark.parametrize("options, words", [
+    ({"container_root": "/nope"}, "container_root must be a directory that exists"),
+    ({"container_root": ""}, "container_root must be a directory that exists"),
+    ({"allowed_hosts": ["https://a.example/x"]}, "without scheme, port and path"),
+    ({"allowed_hosts": [""]}, "allowed_hosts must hold host names")])
+def test_a_root_or_host_that_cannot_be_is_refused_at_once(
+        options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Emulator(**options)
+
+
+def test_a_busy_port_is_named_by_the_same_error() -> None:
+    with Emulator() as first:
+        port = int(first.url.rpartition(":")[2])
+        with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1 port {port}") as caught:
+            Emulator(port=port).start()
+    assert caught.value.errno == errno.EADDRINUSE
 
 
 @pytest.mark.parametrize("host", [
