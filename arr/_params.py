@@ -20,12 +20,13 @@ def invalid(detail: str) -> CallFailed:
     return CallFailed(ARRResult.InvalidParam, detail)
 
 
-def checked_text(name: str, value: object) -> str:
+def checked_text(name: str, value: object, *, blanks: bool = False) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type(value).__name__}")
-    value = value.strip()
-    if not value:
+    if not value.strip():
         raise invalid(f"{name} is empty")
+    if not blanks:
+        value = value.strip()
     if has_control(value):
         raise invalid(f"{name} holds control characters")
     return value
@@ -125,7 +126,7 @@ class IngestAssetParams(Fields):
 
     def to_wire(self) -> Json:
         return {
-            "modelName": checked_text("model_name", self.model_name),
+            "modelName": checked_text("model_name", self.model_name, blanks=True),
             "modelUrl": _checked_url("model_url", self.model_url),
             "assetContainerUrl": _checked_url("asset_container_url", self.asset_container_url),
         }

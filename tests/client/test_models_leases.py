@@ -244,3 +244,9 @@ def test_properties_cannot_be_changed_and_compare_by_value() -> None:
     assert one == two and hash(one) == hash(two) and one != RRRenderingSessionProperties()
     with pytest.raises(AttributeError):
         one.hostname = "x"
+
+
+def test_blanks_at_the_ends_are_part_of_a_model_name_but_not_of_a_url() -> None:
+    params = IngestAssetParams(" m.gltf ", " file:///in ", "file:///out\n")
+    assert params.to_wire() == {"modelName": " m.gltf ", "modelUrl": "file:///in",
+                                "assetContainerUrl": "file:///out"}

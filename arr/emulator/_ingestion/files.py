@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import unicodedata
 from typing import Callable, Sequence
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
@@ -14,8 +15,13 @@ from .refusals import (
 from .spool import Span, Spool, StoredFile
 from .textures import candidates
 
+_POINTER = re.compile(rb"version https://[^\s/]+/spec/v1\s+(?:ext-|oid )")
 LISTED = 1000  # names of the container, of which the first are shown to people
 _MAX_LOOKS = 20_000  # for pictures that are not there; each is a request to a blob container
+
+
+class PointerFile(IngestionError):
+    """A small text stands where a large file would have to be."""
 
 
 class ModelFiles:
@@ -87,11 +93,14 @@ class ModelFiles:
 
     def picture(self, stored: Sequence[str], where: str, *, uri: bool = False) -> str | None:
         """Bring in a picture by the paths that the model stores; None and a warning without it."""
+        before = len(self.warnings)
         for path in stored:
             if path not in self._pictures:
                 self._pictures[path] = self._find(unquote(path) if uri else path)
             if self._pictures[path] is not None:
                 return self._pictures[path]
+        if len(self.warnings) > before:
+            return None
         self.warnings.append(
             f"{where} names the picture {shown(stored[0]) if stored else 'without a path'}, which "
             "is not in the input container; the model goes without it.")
@@ -104,7 +113,7 @@ class ModelFiles:
             if name in self._missing or len(self._missing) >= _MAX_LOOKS:
                 continue
             if self._has(name):
-                return name
+                return name if name in self._files else None
             self._missing[name] = None
         return None
 
@@ -120,6 +129,9 @@ class ModelFiles:
             return True
         except (MissingFile, NotAFile):
             return False
+        except PointerFile as error:
+            self.warnings.append(f"{error} The model goes without it.")
+            return True
 
     def _need(self, path: str, where: str) -> Span:
         try:
@@ -139,7 +151,12 @@ class ModelFiles:
     def _load(self, path: str) -> Span:
         if path not in self._files:
             chunks = self._source.chunks(path, max(0, MAX_MODEL_BYTES - self.spool.size))
-            self._files[path] = self.spool.add(path, chunks)
+            file = self.spool.add(path, chunks)
+            if _POINTER.match(self.spool.read(file.span.part(0, min(100, file.span.size)))):
+                raise PointerFile(
+                    f"{shown(path)} is not the file itself but the pointer that git keeps in its "
+                    "place, which was never fetched: run git lfs pull and copy the file.")
+            self._files[path] = file
         return self._files[path].span
 
     def _what_is_there(self) -> str:

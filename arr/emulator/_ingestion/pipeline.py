@@ -18,7 +18,7 @@ from .files import LISTED, ModelFiles
 from .formats import describe
 from .formats.boxes import Box, configure, is_finite, offset_to_centre
 from .formats.model_info import ModelInfo
-from .layouts import LAYOUT_2019, LAYOUT_2020, Layout, stem_of, unread
+from .layouts import LAYOUT_2019, Layout, stem_of, unread
 from .materials import material_entries
 from .overrides import apply_overrides, parse_overrides
 from .refusals import IngestionError, shown, size_text
@@ -26,7 +26,7 @@ from .reports import info_report, result_report
 from .settings import MAX_SETTINGS_BYTES, Settings, default_settings, parse_settings
 from .spool import CHUNK, Spool, StoredFile
 
-__all__ = ["IngestionError", "LAYOUT_2019", "LAYOUT_2020", "Summary", "ingest"]
+__all__ = ["IngestionError", "Summary", "ingest"]
 
 Report = Callable[[float, str], None]
 Entries = List[Dict[str, Any]]

@@ -21,6 +21,6 @@ def candidates(stored: str, folder: str) -> Iterator[str]:
     previous = ""
     for first in range(max(0, len(parts) - _MAX_PARTS), len(parts)):
         name = posixpath.normpath(posixpath.join(folder, *parts[first:]))
-        if name != previous and name not in ("..", folder) and not name.startswith("../"):
+        if name != previous and name not in ("..", ".", folder) and not name.startswith("../"):
             previous = name
             yield name

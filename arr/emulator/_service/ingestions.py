@@ -188,6 +188,8 @@ class IngestionPool:
         name = clean(ingestion.model_name, 200)
         if outcome == SUCCESS:
             _log.info("ingestion %s of %s succeeded", ingestion.id, name)
+            for warning in (summary or {}).get("warnings", ()):
+                _log.warning("ingestion %s of %s: %s", ingestion.id, name, clean(warning, 1000))
         else:
             _log.warning("ingestion %s of %s failed: %s", ingestion.id, name, reason)
         with self._changed:

@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import List
+from typing import Any, List
 
 import pytest
 
@@ -230,3 +230,80 @@ def test_what_report_raises_ends_the_work(tmp_path: Path) -> None:
     with pytest.raises(Stop):
         ingest("m", tmp_path.as_uri(), tmp_path.as_uri(), container_root=tmp_path,
                allowed_hosts=(), report=report)
+
+
+@posix
+@pytest.mark.parametrize("name", ["folder/file", "folder/inner/file"])
+def test_a_folder_that_becomes_a_link_after_the_look_leads_nowhere(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    for folder in (root / "folder" / "inner", outside / "inner"):
+        folder.mkdir(parents=True)
+    for folder in (outside, outside / "inner"):
+        (folder / "file").write_bytes(b"secret")
+        (root / "folder" / (folder / "file").relative_to(outside)).write_bytes(b"mine")
+    box = container(root)
+    looked = os.path.realpath
+
+    def look_then_swap(path: Any, **options: Any) -> Any:
+        found = looked(path, **options)
+        (root / "folder").rename(root / "old")
+        (root / "folder").symlink_to(outside)
+        monkeypatch.setattr(os.path, "realpath", looked)
+        return found
+
+    monkeypatch.setattr(os.path, "realpath", look_then_swap)
+    with pytest.raises(IngestionError):
+        list(box.chunks(name, 100))
+    (root / "folder").unlink()
+    (root / "old").rename(root / "folder")
+    monkeypatch.setattr(os.path, "realpath", look_then_swap)
+    with pytest.raises(IngestionError):
+        box.write(name, io.BytesIO(b"new"), 3)
+    assert (outside / "file").read_bytes() == b"secret"
+    assert sorted(os.listdir(outside)) == ["file", "inner"]
+    box.close()
+
+
+@posix
+def test_a_container_that_becomes_a_link_stays_what_it_was(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "box").mkdir(parents=True)
+    (root / "box" / "file").write_bytes(b"mine")
+    (tmp_path / "file").write_bytes(b"secret")
+    box = container(root, "box")
+    (root / "box").rename(root / "old")
+    (root / "box").symlink_to(tmp_path)
+    assert box.names(10) == ["file"]
+    with pytest.raises(IngestionError):
+        list(box.chunks("file", 100))
+    box.close()
+
+
+@posix
+def test_no_descriptor_stays_open(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "file").write_bytes(b"x")
+    before = len(os.listdir("/dev/fd"))
+    for _ in range(5):
+        box = container(tmp_path)
+        box.names(10)
+        assert list(box.chunks("sub/file", 10)) == [b"x"]
+        box.write("new/deep/file", io.BytesIO(b"y"), 1)
+        for wrong in ("gone/file", "sub", "sub/file/deeper"):
+            with pytest.raises(IngestionError):
+                list(box.chunks(wrong, 10))
+        with pytest.raises(IngestionError):
+            box.write("sub/file/deeper", io.BytesIO(b"y"), 1)
+        box.close()
+    assert len(os.listdir("/dev/fd")) == before
+
+
+def test_names_below_a_folder_are_listed(tmp_path: Path) -> None:
+    for name in ("a/x", "ab/y", "z"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    box = container(tmp_path)
+    assert box.names(10, "a/") == ["a/x"]
+    assert box.names(10, "gone/") == []
+    box.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Callable
 
 from ..files import ModelFiles
@@ -14,7 +13,6 @@ from .gltf import describe_gltf
 from .model_info import ModelInfo
 
 _HEAD = 4096
-_POINTER = re.compile(rb"version https://[^\s/]+/spec/v1\s+(?:ext-|oid )")
 
 
 def describe(spool: Spool, file: Span, name: str,
@@ -27,10 +25,6 @@ def describe(spool: Spool, file: Span, name: str,
         return True, lambda: describe_fbx(spool, file, name, files.picture)
     if head.startswith(MAGIC) or head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return False, lambda: describe_gltf(spool, file, name, files)
-    if _POINTER.match(head):
-        raise IngestionError(
-            f"{shown(name)} is not the model but the pointer to it that git keeps of a large file, "
-            "which was never fetched: run git lfs pull and copy the file itself.")
     raise IngestionError(
         f"{shown(name)} is none of the supported formats: glTF 1.0 and 2.0, GLB 1 and 2, FBX 2011 "
         f"and later. It begins with the bytes {shown(head[:12])}.")
