@@ -16,7 +16,7 @@ from typing import Sequence
 
 from ._arguments import is_loopback
 from ._emulator import (DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, DEFAULT_ALLOWED_HOSTS,
-                        Emulator)
+                        Emulator, default_hosts)
 
 _EPILOG = f"""\
 account (unless --account-id and --account-key say another):
@@ -111,7 +111,7 @@ def _run(options: argparse.Namespace) -> int:
             capacity=options.capacity, account_id=options.account_id,
             account_key=options.account_key, token_seconds=options.token_seconds,
             accept_authentication_token=options.accept_authentication_token,
-            allowed_hosts=(*DEFAULT_ALLOWED_HOSTS, *options.allow_host),
+            allowed_hosts=(*default_hosts(options.allow_remote), *options.allow_host),
             allow_remote=options.allow_remote, certificate=certificate,
             private_key=private_key)
     except ValueError as error:
@@ -210,7 +210,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     add("--port", type=int, default=8080, help="port; 0 takes a free one (default %(default)s)")
     add("--allow-remote", action="store_true",
-        help="allow a --host that other machines can reach")
+        help="allow a --host that other machines can reach; Blob containers on this machine\n"
+             "then need --allow-host")
     add("--self-signed", type=Path, metavar="DIR",
         help="https as well, with a certificate that openssl makes in DIR, or made there before")
     add("--cert", type=Path, metavar="FILE",

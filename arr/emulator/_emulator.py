@@ -29,14 +29,24 @@ DEFAULT_ACCOUNT_KEY = "YXJyLmVtdWxhdG9yOiBhIHdlbGwta25vd24ga2V5LCBub3QgYSBzZWNyZ
 DEFAULT_ALLOWED_HOSTS = ("localhost", "*.localhost", "127.0.0.1", "::1", "*.blob.core.windows.net")
 
 
+def default_hosts(allow_remote: bool) -> tuple[str, ...]:
+    """Return the hosts of Blob containers that are allowed unless others are named.
+
+    Who may call from elsewhere must not reach this machine's own services that way.
+    """
+    return tuple(host for host in DEFAULT_ALLOWED_HOSTS
+                 if not (allow_remote and is_loopback(host.replace("*.", ""))))
+
+
 class Emulator:
     """The service of December 2019 on this machine; use it in a ``with`` statement.
 
     Times are seconds. ``container_root`` is the only directory that ``file://`` containers may lie
-    in, ``allowed_hosts`` are the only hosts that Blob containers may lie on. ``capacity`` is the
-    number of live sessions of each size. ``clock`` is any object with ``time()`` and
-    ``monotonic()``; sessions, leases, tokens and throttling read no other. ``ingest`` replaces the
-    pipeline.
+    in, ``allowed_hosts`` are the only hosts that Blob containers may lie on (by default
+    ``DEFAULT_ALLOWED_HOSTS``; with ``allow_remote`` only those that are not this machine).
+    ``capacity`` is the number of live sessions of each size. ``clock`` is any object with
+    ``time()`` and ``monotonic()``; sessions, leases, tokens and throttling read no other.
+    ``ingest`` replaces the pipeline.
     ``certificate`` and ``private_key`` are PEM files: with them the same port speaks https as well,
     and plain http to this machine only.
     """
@@ -51,7 +61,7 @@ class Emulator:
                  capacity: Capacity = None, clock: Clock | None = None,
                  account_id: str = DEFAULT_ACCOUNT_ID, account_key: str = DEFAULT_ACCOUNT_KEY,
                  token_seconds: float = 86_400.0, accept_authentication_token: bool = False,
-                 allowed_hosts: Sequence[str] = DEFAULT_ALLOWED_HOSTS,
+                 allowed_hosts: Sequence[str] | None = None,
                  allow_remote: bool = False, idle_timeout: float = 120.0,
                  request_timeout: float = 10.0, ingestion_workers: int = 2,
                  ingest: Ingest | None = None, certificate: str | Path | None = None,
@@ -72,7 +82,8 @@ class Emulator:
             default_ingest if ingest is None else ingest,
             workers=whole("ingestion_workers", ingestion_workers, 1, 64),
             container_root=None if container_root is None else _path(container_root),
-            allowed_hosts=host_patterns("allowed_hosts", allowed_hosts))
+            allowed_hosts=default_hosts(allow_remote) if allowed_hosts is None
+            else host_patterns("allowed_hosts", allowed_hosts))
         state = State(
             self.clock, self._pool,
             startup_seconds=number("startup_seconds", startup_seconds, 0.0, 1e9),

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from arr._account import is_loopback as client_is_loopback
-from arr.emulator import Emulator
+from arr.emulator import DEFAULT_ALLOWED_HOSTS, Emulator
 from arr.emulator._arguments import is_loopback
+from arr.emulator._emulator import default_hosts
 from arr.emulator._http.guard import check_host
 from arr.emulator._http.messages import HttpError, Request
 from arr.emulator._ingestion.containers.sas_url import parse_blob_url
@@ -124,3 +125,12 @@ def test_the_guard_and_the_blob_containers_follow_it(host: str, loopback: bool) 
         check_host(request, "127.0.0.1", False)
     with pytest.raises(IngestionError):
         parse_blob_url(f"http://{bracketed}/c", "modelUrl", [host])
+
+
+def test_who_may_call_from_elsewhere_does_not_reach_this_machine_through_containers() -> None:
+    assert default_hosts(False) == DEFAULT_ALLOWED_HOSTS
+    assert default_hosts(True) == ("*.blob.core.windows.net",)
+    for options, hosts in (({}, ("*.blob.core.windows.net",)),
+                           ({"allowed_hosts": ("localhost",)}, ("localhost",))):
+        emulator = Emulator(allow_remote=True, **options)  # type: ignore[arg-type]
+        assert emulator._pool._allowed_hosts == hosts

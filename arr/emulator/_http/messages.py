@@ -8,8 +8,6 @@ from http import HTTPStatus
 from typing import Mapping
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
-# Host: an address in brackets, or a name or address without; then a port.
-_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:/\[\]]*))(?::[0-9]*)?")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -94,11 +92,18 @@ class Reply:
         return head if head_only or self.status in (204, 304) else head + self.body
 
 
+# Host: an address in brackets, or a name or address without; then a port.
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+(?:%[\w.~-]+)?)\]|([\w.-]+))(?::[0-9]{0,5})?", re.ASCII)
+
+
 def host_name(host: str) -> str:
-    """Return a Host header's name in lower case, without port and brackets."""
-    match = _HOST.fullmatch(host)
-    # What is no host is returned as it stands, and is refused like any unknown name.
-    return (match.group(1) or match.group(2) if match else host).lower()
+    """Return a Host header's name in lower case, without port and brackets.
+
+    It is empty when the header is not a host and port as a whole: a part of it, such as
+    ``.localhost`` at the end of a path, says nothing.
+    """
+    match = _HOST.fullmatch(host.lower())
+    return match[1] or match[2] if match else ""
 
 
 def _decode(segment: str) -> str:

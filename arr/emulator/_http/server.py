@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from socketserver import BaseRequestHandler, TCPServer
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("arr.emulator")
 
+_SILENT_SECONDS = 60.0
 _STOP_SECONDS = 0.03
 _DRAIN_SECONDS = 1.0
 _DRAIN_BYTES = 16 * 1_048_576
@@ -49,6 +51,7 @@ class Server(TCPServer):
         self._open: set[socket.socket] = set()
         self._changed = threading.Condition()
         self._acceptor: threading.Thread | None = None
+        self._silent_until = 0.0
         if ":" in host:
             self.address_family = socket.AF_INET6
         super().__init__((host, port), _Connection)
@@ -77,7 +80,7 @@ class Server(TCPServer):
             except OSError as error:
                 if self.stopping or self.socket.fileno() < 0:
                     return
-                _log.warning("no connection could be accepted", exc_info=True)
+                self._warn("no connection could be accepted")
                 if error.errno in (errno.EBADF, errno.ENOTSOCK, errno.EINVAL):
                     # Something else in this process has closed the descriptor or shut the socket
                     # down. It will never accept again: one line in the log, not twenty a second.
@@ -87,6 +90,13 @@ class Server(TCPServer):
                     self._changed.wait_for(lambda: self.stopping, 0.05)
                 continue
             self.process_request(connection, address)
+
+    def _warn(self, what: str) -> None:
+        """Log the error at hand, once a minute at most. For the accepting thread only."""
+        now = time.monotonic()
+        if now >= self._silent_until:
+            self._silent_until = now + _SILENT_SECONDS
+            _log.warning("%s; said once a minute at most", what, exc_info=True)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Give the connection a thread."""
@@ -105,7 +115,7 @@ class Server(TCPServer):
         except Exception:
             # Whatever it was must not end the accepting thread; most likely the machine has no
             # thread left.
-            _log.warning("a connection was refused", exc_info=True)
+            self._warn("a connection was refused")
             self._forget(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:

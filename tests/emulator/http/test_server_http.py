@@ -74,6 +74,13 @@ def status(data: bytes) -> int:
     (GET + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"T: x\r\n" * 200, 431),
     (GET + b"Expect: 200-maybe\r\nContent-Length: 1\r\n\r\na", 417),
     (b"GET /_emulator/clock HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 421),
+    *((b"GET /_emulator/clock HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n" % host, 421)
+      for host in (b"[::1].evil.com", b"evil.com/.localhost", b"localhost:80.evil.com", b"[::1",
+                   b"evil.com?.localhost", b"evil.com#.localhost", b"a@localhost",
+                   b"localhost:80:80", b"[::1]x", b"localhost,evil.com", b":80", b"[]")),
+    *((b"GET /_emulator/clock HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n" % host, 200)
+      for host in (b"LocalHost", b"localhost:1", b"[::1]:1", b"[::1]", b"a.localhost:8080",
+                   b"localhost:")),
     (b"GET /.. HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", 404),
     (b"GET //_emulator/clock HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", 404),
     (b"BREW / HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", 405),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
+import logging
 import socket
 import sys
 import threading
 import time
+from typing import Any
 
 import pytest
 
 from arr.emulator import Emulator
+from arr.emulator._http import server as _server
 
 from ...support.emulator import LIMIT, Client
 
@@ -183,3 +187,32 @@ def test_sixty_four_clients_at_once_on_two_thousand_sessions(emulator: Emulator)
     with Client(emulator) as client:
         listed = client.call("GET", "/sessions").json()["sessions"]
     assert {session["sessionId"] for session in listed} == set(made)
+
+
+def test_out_of_descriptors_is_said_once_a_minute(
+        monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """The clock of the server moves by 20 s with each look at it, so every third line is due."""
+    now = [0.0]
+    enough = threading.Event()
+    failures = []
+
+    class Time:
+        @staticmethod
+        def monotonic() -> float:
+            now[0] += 20.0
+            return now[0]
+
+    def get_request(self: Any) -> Any:
+        failures.append(1)
+        if len(failures) > 5:
+            enough.set()
+            return real(self)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    real = _server.Server.get_request
+    monkeypatch.setattr(_server, "time", Time)
+    monkeypatch.setattr(_server.Server, "get_request", get_request)
+    with caplog.at_level(logging.WARNING, "arr.emulator"), Emulator():
+        assert enough.wait(LIMIT)
+    lines = [record for record in caplog.records if "could be accepted" in record.message]
+    assert len(lines) == 2

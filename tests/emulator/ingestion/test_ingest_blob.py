@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
+import socket
 import subprocess
 import sys
-from typing import Callable, Iterator, List, Optional
+from typing import Any, Callable, Iterator, List, Optional
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -14,6 +15,7 @@ from werkzeug import Request, Response
 
 from arr.emulator._ingestion.containers import blob as _blob
 from arr.emulator._ingestion.containers import blob_requests as _blob_http
+from arr.emulator._ingestion.containers import local_names as _local
 from arr.emulator._ingestion.containers.blob import BlobContainer
 from arr.emulator._ingestion.containers.blob_listing import read_page
 from arr.emulator._ingestion.containers.sas_url import parse_blob_url
@@ -356,11 +358,49 @@ def test_a_host_that_is_not_allowed_is_not_contacted(host: str) -> None:
     ("https://a.blob.core.windows.net/../c", "must name a container"),
     ("https://a.blob.core.windows.net/c%2fd", "must name a container"),
     ("https://a.blob.core.windows.net/c?x!=1", "not a SAS"),
+    ("https://a.blob.core.windows.net/Models", "has capitals in /Models; .* write /models"),
+    ("http://127.0.0.1:1/account/myModels", "has capitals .* write /account/mymodels"),
+    ("https://a.blob.core.windows.net/My_Models", "must name a container"),
     ("http://a.blob.core.windows.net/c", "must be an https:// URL"),
 ])
 def test_a_url_with_a_trick_is_refused(url: str, reason: str) -> None:
     with pytest.raises(IngestionError, match=reason):
         parse_blob_url(url, "modelUrl", HOSTS)
+
+
+def test_names_below_localhost_are_this_machine_without_dns(
+        storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: List[object] = []
+    look_up = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *arguments: Any, **options: Any) -> Any:
+        asked.append(host)
+        return look_up(host, *arguments, **options)
+
+    storage.answers(blob(b"data"))
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    port = storage.server.port
+    box = BlobContainer(f"http://account.blob.localhost:{port}/account/container?{SAS}", "modelUrl",
+                        HOSTS)
+    assert b"".join(box.chunks("m", 10)) == b"data"
+    box.close()
+    assert storage.requests[0].headers["Host"] == f"account.blob.localhost:{port}"
+    assert set(asked) == {"127.0.0.1"}
+
+
+def test_a_name_below_localhost_may_listen_on_the_other_address(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    class Connection:
+        def close(self) -> None:
+            pass
+
+    def connect(address: Any, timeout: float) -> Connection:
+        if address[0] != "::1":
+            raise ConnectionRefusedError
+        return Connection()
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    assert _local._listening(10000) == "::1"
 
 
 def test_a_refused_host_is_answered_with_the_allowed_ones() -> None:

@@ -14,6 +14,7 @@ import requests
 import urllib3
 
 from ..refusals import IngestionError, MissingFile, size_text
+from .local_names import LocalAdapter
 from .sas_url import BlobUrl
 
 _API_VERSION = "2019-12-12"
@@ -118,6 +119,9 @@ class BlobClient:
         # No .netrc, which could replace the SAS, and no proxy to this machine.
         self._session.trust_env = False
         self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+        if url.host.endswith(".localhost"):
+            for scheme in ("http", "https"):
+                self._session.mount(f"{scheme}://", LocalAdapter(url.host, scheme))
         if not url.is_loopback:
             self._session.proxies = dict(requests.utils.get_environ_proxies(url.base))
             self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get(

@@ -64,8 +64,12 @@ def parse_blob_url(url: str, field: str, allowed_hosts: Sequence[str]) -> BlobUr
     if match["port"] and not 0 < int(match["port"]) < 65536:
         raise IngestionError(f"{field} has the port {match['port']}, which does not exist.")
     parts = match["path"].rstrip("/").split("/")
-    if not 1 <= len(parts) <= 2 or not all(
-            len(part) <= 63 and _PART.fullmatch(part) for part in parts):
+    small = [part.lower() for part in parts]
+    if small != parts and _are_names(small):
+        raise IngestionError(
+            f"{field} has capitals in /{shown('/'.join(parts))[1:-1]}; the names of containers "
+            f"have none: write /{'/'.join(small)}.")
+    if not _are_names(parts):
         raise IngestionError(
             f"{field} must name a container, /<container> or /<account>/<container>, and no blob "
             "in it.")
@@ -76,6 +80,12 @@ def parse_blob_url(url: str, field: str, allowed_hosts: Sequence[str]) -> BlobUr
     port = f":{int(match['port'])}" if match["port"] else ""
     return BlobUrl(field, f"{scheme}://{host}{port}/{'/'.join(parts)}", bare, loopback,
                    "&".join(pieces))
+
+
+def _are_names(parts: Sequence[str]) -> bool:
+    """Tell whether these can be a container's name, or an account's and a container's."""
+    return 1 <= len(parts) <= 2 and all(
+        len(part) <= 63 and _PART.fullmatch(part) for part in parts)
 
 
 def _allowed(host: str, patterns: Sequence[str]) -> bool:
