@@ -145,8 +145,7 @@ class IAsync(Generic[T]):
         Within the operation's own handlers it returns at once. Two handlers that wait for each
         other's operation block until their time-out.
         """
-        if timeout is not None and (isinstance(timeout, bool)
-                                    or not isinstance(timeout, (int, float))):
+        if timeout is not None and not hasattr(timeout, "__float__"):
             raise TypeError("timeout must be a number of seconds or None, not "
                             f"{type(timeout).__name__}")
         if self._outcome is not None and not self._queue and self not in _draining:

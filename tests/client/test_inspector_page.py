@@ -12,8 +12,10 @@ from typing import Dict, Iterator, List, Optional, Tuple
 
 import pytest
 
-from arr import ARRResult, AzureFrontend, AzureFrontendAccountInfo, RRRenderingSessionProperties
-from arr import SessionLocation
+from arr import (
+    ARRRenderingSessionStatus, ARRResult, AzureFrontend, AzureFrontendAccountInfo,
+    RRRenderingSessionProperties, SessionLocation,
+)
 from arr._inspector import FILE_NAME, VALID_SECONDS, inspector_url, remove_old_pages, write_page
 from arr._results import CallFailed
 
@@ -236,3 +238,15 @@ def test_on_worker_threads_too_one_inspector_call_at_a_time() -> None:
         session = frontend.open_rendering_session("s")
         finish(session.get_rendering_session_properties_async())
         assert finish(session.connect_to_arr_inspector_async()).result == ARRResult.Success
+
+
+@pytest.mark.parametrize("status, words", [
+    (ARRRenderingSessionStatus.Starting, "until it is Ready"),
+    (ARRRenderingSessionStatus.Stopped, "is Stopped, and has no inspector any more"),
+    (ARRRenderingSessionStatus.Expired, "is Expired, and has no inspector any more"),
+    (ARRRenderingSessionStatus.Error, "is Error, and has no inspector any more")])
+def test_a_session_without_a_hostname_says_whether_waiting_helps(
+        status: ARRRenderingSessionStatus, words: str) -> None:
+    with pytest.raises(CallFailed) as caught:
+        inspector_url(RRRenderingSessionProperties("id", status))
+    assert words in caught.value.detail and caught.value.result == ARRResult.InvalidParam

@@ -221,7 +221,7 @@ def test_wait_needs_no_worker_when_nothing_is_outstanding() -> None:
     assert not jobs.waiting
 
 
-@pytest.mark.parametrize("timeout", ["5", b"5", True, [5]])
+@pytest.mark.parametrize("timeout", ["5", b"5", [5]])
 def test_a_timeout_of_the_wrong_type_is_a_clear_error_pending_or_not(timeout: Any) -> None:
     for operation in (pending(), completed()):
         for call in (operation.wait, operation.get):
