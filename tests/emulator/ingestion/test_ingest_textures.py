@@ -81,7 +81,8 @@ def test_a_pointer_in_the_place_of_a_file_is_named(tmp_path: Path, content: byte
         run(tmp_path, {"m.gltf": model, "m.bin": content})
 
 
-COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "é.gltf") for form in ("NFC", "NFD"))
+COMPOSED = unicodedata.normalize("NFC", "é.gltf")
+DECOMPOSED = unicodedata.normalize("NFD", "é.gltf")
 
 
 @pytest.mark.parametrize("asked, there, reason", [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -25,7 +25,7 @@ class LocalAdapter(requests.adapters.HTTPAdapter):
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False,
                          **options: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, **self._names, **options)
+        cast(Any, super()).init_poolmanager(connections, maxsize, block, **self._names, **options)
 
     def send(self, request: requests.PreparedRequest, *arguments: Any,
              **options: Any) -> requests.Response:

@@ -103,7 +103,7 @@ class Document:
             key = int(key)
         good = isinstance(key, str) if self.version == 1 \
             else isinstance(key, int) and not isinstance(key, bool)
-        if not good:
+        if not good or not isinstance(key, (int, str)):  # the second is for type checkers
             raise IngestionError(
                 f"{where} must be {'an id' if self.version == 1 else 'an index'} into {table}, "
                 f"not {shown(key)}.")
