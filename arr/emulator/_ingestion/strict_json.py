@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from typing import Any, Callable, Iterator, NoReturn
 
 from .refusals import IngestionError, shown, size_text
 
 MAX_JSON_BYTES = 256 << 20  # a glTF file with embedded buffers is one JSON text
 MAX_JSON_VALUES = 6_000_000  # each costs about 60 bytes of memory, at worst
+_LARGEST = sys.float_info.max
 MAX_JSON_OBJECTS = 1_500_000  # and lists; these cost some hundred bytes
 
 
-def _refuse_constant(text: str) -> NoReturn:
+def refuse_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a JSON number")
 
 
-def _bounded_int(text: str) -> int:
+def bounded_int(text: str) -> int:
     # Converting digits takes quadratic time, and nothing here is longer than a 64-bit number.
     if len(text) > 20:
         raise ValueError("a number has too many digits")
@@ -33,6 +34,15 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
+def check_counts(objects: int, values: int, what: str) -> None:
+    """Refuse a text that would take too much memory once parsed."""
+    if objects > MAX_JSON_OBJECTS:
+        raise IngestionError(
+            f"{what} holds more than {MAX_JSON_OBJECTS:,} JSON objects and lists.")
+    if values > MAX_JSON_VALUES:
+        raise IngestionError(f"{what} holds more than {MAX_JSON_VALUES:,} JSON values.")
+
+
 def load_json(data: bytes, what: str, *, unique: bool = False) -> Any:
     """Parse JSON strictly and within the limits; ``what`` names the text in the reasons."""
     if len(data) > MAX_JSON_BYTES:
@@ -40,11 +50,7 @@ def load_json(data: bytes, what: str, *, unique: bool = False) -> Any:
             f"{what} has {size_text(len(data))} of JSON; {size_text(MAX_JSON_BYTES)} is the limit.")
     # Counted before parsing, since parsing is what allocates.
     objects = data.count(b"{") + data.count(b"[")
-    if objects > MAX_JSON_OBJECTS:
-        raise IngestionError(
-            f"{what} holds more than {MAX_JSON_OBJECTS:,} JSON objects and lists.")
-    if objects + data.count(b",") > MAX_JSON_VALUES:
-        raise IngestionError(f"{what} holds more than {MAX_JSON_VALUES:,} JSON values.")
+    check_counts(objects, objects + data.count(b","), what)
     hook: Callable[[list[tuple[str, object]]], object] | None
     hook = _unique_keys if unique else None
     try:
@@ -53,7 +59,7 @@ def load_json(data: bytes, what: str, *, unique: bool = False) -> Any:
         raise IngestionError(
             f"{what} is not UTF-8 text: invalid byte at offset {error.start}.") from None
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_int=_bounded_int,
+        return json.loads(text, parse_constant=refuse_constant, parse_int=bounded_int,
                           object_pairs_hook=hook)
     except RecursionError:
         raise IngestionError(f"{what} is nested too deeply to be read.") from None
@@ -103,7 +109,7 @@ class Fields:
             raise self.bad(key, f"a list of {count} numbers")
         for value in values:
             if isinstance(value, bool) or not isinstance(value, (int, float)) \
-                    or not math.isfinite(value):
+                    or not abs(value) <= _LARGEST:
                 raise IngestionError(
                     f"{self.where}.{key} must hold finite numbers only, not {shown(value)}.")
         return tuple(map(float, values))

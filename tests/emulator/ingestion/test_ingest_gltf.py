@@ -10,7 +10,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from arr.emulator._ingestion.formats import gltf_accessors as _accessors
+from arr.emulator._ingestion.formats import gltf_runs as _accessors
 from arr.emulator._ingestion.pipeline import IngestionError
 
 from ...support.models import (

@@ -1,252 +1,300 @@
-"""Reads accessors of a glTF file: checks where their data lies and yields the values."""
+"""Accessors of a glTF file: where their data lies, checked, and the values in it."""
 
 from __future__ import annotations
 
 import math
-import struct
-import sys
 from array import array
-from typing import Iterator, NamedTuple
+from typing import Any, Iterator, NamedTuple
 
-from ..refusals import IngestionError, MAX_ELEMENTS, size_text
-from ..spool import Span, Spool
+from ..refusals import IngestionError, MAX_ELEMENTS, MAX_OBJECTS, size_text
+from ..spool import Spool
 from ..strict_json import Fields
 from .boxes import Box
-from .gltf_document import Document, Key
+from .gltf_forms import COMPONENTS, FORMS, Form, KINDS, NUMBERS, form_of
+from .gltf_references import Label, References, check_column
+from .gltf_runs import Reader, Run, all_finite
+from .gltf_views import Views
 
-# Component type: code of struct and array, and the divisor of normalised values.
-_COMPONENTS = {5120: ("b", 127), 5121: ("B", 255), 5122: ("h", 32767), 5123: ("H", 65535),
-               5125: ("I", 1), 5126: ("f", 1)}
-_SHAPES = {"SCALAR": (1, 1), "VEC2": (1, 2), "VEC3": (1, 3), "VEC4": (1, 4), "MAT2": (2, 2),
-           "MAT3": (3, 3), "MAT4": (4, 4)}
 _SPARSE_INDICES = (5121, 5123, 5125)
-_STEP = 1 << 16  # elements looked at in one go
-_ALWAYS_READ = 64 << 20  # bytes that the accessors of a model may have in all
+_SMALL = 256  # elements that are read at once, and again rather than remembered
+_REMEMBERED = 1 << 17  # boxes and highest indices; models share many accessors
 
 
-class Run(NamedTuple):
-    """Elements in a buffer: ``span`` ends with the last byte of the last element."""
-
-    span: Span
-    code: str
-    columns: int
-    width: int  # bytes of one element
-    stride: int
+class _Sparse(NamedTuple):
     total: int
-
-
-class Accessor(NamedTuple):
-    """A checked accessor; without ``run`` its values are zeros, before ``sparse`` is applied."""
-
-    where: str
-    kind: str
-    code: str
-    divisor: int
-    total: int
-    run: Run | None
-    sparse: tuple[Run, Run] | None
+    index_view: int
+    index_offset: int
+    index_component: int
+    value_view: int
+    value_offset: int
 
 
 class Accessors:
-    """All accessors of a document over its buffers."""
+    """The rows of the table in arrays, and the values behind them."""
 
-    def __init__(self, document: Document, buffers: dict[Key, Span], spool: Spool) -> None:
-        self._document = document
-        self._spool = spool
-        self._views = {key: self._view(view, buffers)
-                       for key, view in document.table("bufferViews").items()}
-        self._accessors = {key: self._accessor(fields)
-                           for key, fields in document.table("accessors").items()}
+    def __init__(self, references: References, label: Label, *, first: bool) -> None:
+        self._label = label
+        self._target = references["bufferViews"]
+        self._first = first  # of glTF 1.0, where the stride stands here
+        self._view = array("i")  # -1 without one: zeros
+        self._offset = array("q")
+        self._total = array("I")
+        self._number = array("B")  # of the form
+        self._normalized: set[int] = set()
+        self._stride = array("B")  # of glTF 1.0
+        self._sparse: dict[int, _Sparse] = {}
         self._boxes: dict[tuple[object, ...], Box] = {}
         self._highest: dict[tuple[object, ...], int] = {}
-        # Accessors that overlap again and again would make a small file cost hours.
-        self._budget = 8 * sum(span.size for span in buffers.values()) + _ALWAYS_READ
 
-    def __getitem__(self, key: Key) -> Accessor:
-        return self._accessors[key]
+    def __len__(self) -> int:
+        return len(self._view)
 
-    def box(self, key: Key) -> Box:
+    def total(self, index: int) -> int:
+        """Return the number of elements."""
+        return self._total[index]
+
+    def where(self, index: int) -> str:
+        return self._label("accessors", index)
+
+    def is_empty(self, index: int) -> bool:
+        """Tell whether there are only zeros, before sparse values."""
+        return self._view[index] < 0
+
+    # -- rows --------------------------------------------------------------------------------
+
+    def add(self, row: Any) -> None:
+        # Nearly every row passes here; what does not is looked at again, for its reason.
+        try:
+            get = row.get
+            number = NUMBERS[get("componentType"), get("type")]
+            total, view, offset = get("count"), get("bufferView"), get("byteOffset", 0)
+            plain = type(total) is type(view) is type(offset) is int and not self._first \
+                and 0 < total <= MAX_ELEMENTS and 0 <= view <= MAX_OBJECTS \
+                and 0 <= offset < 1 << 53 and "sparse" not in row and "normalized" not in row
+        except (AttributeError, KeyError, TypeError):
+            plain = False
+        if not plain:
+            self._add_slowly(row, len(self._view))
+            return
+        self._view.append(view)
+        self._offset.append(offset)
+        self._total.append(total)
+        self._number.append(number)
+
+    def _add_slowly(self, row: Any, index: int) -> None:
+        fields = Fields(row, self.where(index))
+        component = _component(fields, tuple(COMPONENTS))
+        kind = fields.text("type")
+        if kind not in KINDS:
+            raise fields.bad("type", "one of " + ", ".join(KINDS))
+        total = fields.integer("count", low=1, high=MAX_ELEMENTS)
+        view = -1
+        if "bufferView" in fields:
+            view = self._target.seen(
+                fields.data["bufferView"], "accessors", index, ".bufferView")
+        elif self._first:
+            raise IngestionError(f"{fields.where} names no bufferView.")
+        self._view.append(view)
+        self._offset.append(fields.integer("byteOffset", 0))
+        self._total.append(total)
+        self._number.append(NUMBERS[component, kind])
+        if fields.flag("normalized"):
+            self._normalized.add(index)
+        if self._first:
+            self._stride.append(fields.integer("byteStride", 0, high=255))
+        sparse = None if self._first else fields.child("sparse")
+        if sparse is not None:
+            self._sparse[index] = self._add_sparse(sparse, index, total)
+
+    def _add_sparse(self, sparse: Fields, index: int, total: int) -> _Sparse:
+        number = sparse.integer("count", low=1, high=total)
+        indices, values = sparse.child("indices"), sparse.child("values")
+        if indices is None or values is None:
+            raise IngestionError(f"{sparse.where} must have indices and values.")
+        views = []
+        for part, path in ((indices, ".sparse.indices"), (values, ".sparse.values")):
+            if "bufferView" not in part:
+                raise IngestionError(f"{part.where} names no bufferView.")
+            views.append(self._target.seen(
+                part.data["bufferView"], "accessors", index, path + ".bufferView"))
+        return _Sparse(number, views[0], indices.integer("byteOffset", 0),
+                       _component(indices, _SPARSE_INDICES), views[1],
+                       values.integer("byteOffset", 0))
+
+    # -- layout ------------------------------------------------------------------------------
+
+    def check(self, views: int) -> None:
+        """Refuse references beyond the buffer views."""
+        check_column(self._view, views, "bufferViews",
+                     lambda index: f"{self.where(index)}.bufferView")
+
+    def close(self, views: Views, spool: Spool, size: int) -> None:
+        """Check that all data lies in its view, once references were checked."""
+        self._views = views
+        self._reader = Reader(spool, size)
+        for index, (view, number) in enumerate(zip(self._view, self._number)):
+            if view >= 0:
+                form = FORMS[number]
+                stride = (self._stride[index] if self._first else views.stride[view]) or form.width
+                if stride < form.width or self._offset[index] + stride * (self._total[index] - 1) \
+                        + form.used > views.length[view]:
+                    self._run(index)
+        for index in self._sparse:
+            self._sparse_runs(index)
+
+    def _run(self, index: int) -> Run:
+        """Return where the values lie, or say what does not fit."""
+        view = self._view[index]
+        stride = self._stride[index] if self._first else self._views.stride[view]
+        return self._fitted(self.where(index), view, self._offset[index], stride,
+                            self._total[index], FORMS[self._number[index]])
+
+    def _fitted(self, where: str, view: int, offset: int, stride: int, total: int,
+                form: Form) -> Run:
+        stride = stride or form.width
+        if stride < form.width:
+            raise IngestionError(
+                f"{where} has elements of {form.width} bytes every {stride} bytes.")
+        before = stride * (total - 1)
+        end = offset + before + form.used
+        if end > self._views.length[view]:
+            raise IngestionError(
+                f"{where} ends at byte {end:,} of a buffer view that has "
+                f"{size_text(self._views.length[view])}.")
+        return Run(self._views.part(view, offset, before + form.width), form.code, form.columns,
+                   form.width, stride, total)
+
+    def _sparse_runs(self, index: int) -> tuple[Run, Run]:
+        sparse, where = self._sparse[index], self.where(index)
+        return (self._fitted(f"{where}.sparse.indices", sparse.index_view, sparse.index_offset, 0,
+                             sparse.total, form_of(sparse.index_component, "SCALAR")),
+                self._fitted(f"{where}.sparse.values", sparse.value_view, sparse.value_offset, 0,
+                             sparse.total, FORMS[self._number[index]]))
+
+    # -- what is asked -----------------------------------------------------------------------
+
+    def box(self, index: int) -> Box:
         """Return the box of the positions in an accessor, from its data."""
-        accessor = self._accessors[key]
-        if accessor.kind != "VEC3":
-            raise IngestionError(f"{accessor.where} holds positions, so its type must be VEC3.")
-        if accessor.code == "I":
-            raise IngestionError(f"{accessor.where} holds positions of an integer type that "
+        form = FORMS[self._number[index]]
+        if form.kind != "VEC3":
+            raise IngestionError(f"{self.where(index)} holds positions, so its type must be VEC3.")
+        if form.code == "I":
+            raise IngestionError(f"{self.where(index)} holds positions of an integer type that "
                                  "positions cannot have.")
-        identity = accessor[1:]
+        if self._is_small(index) and index not in self._normalized:
+            values = self._small(index)
+            total = sum(values)
+            if total - total == 0:  # finite
+                x, y, z = values[::3], values[1::3], values[2::3]
+                return (min(x), min(y), min(z)), (max(x), max(y), max(z))
+        identity = self._identity(index)
         if identity not in self._boxes:
-            self._boxes[identity] = self._measure(accessor)
+            if len(self._boxes) >= _REMEMBERED:
+                self._boxes.clear()
+            self._boxes[identity] = self._measure(index)
         return self._boxes[identity]
 
-    def highest(self, key: Key) -> int:
+    def highest(self, index: int) -> int:
         """Return the highest index in an accessor of indices."""
-        accessor = self._accessors[key]
-        if accessor.kind != "SCALAR" or accessor.code not in "BHI":
+        form = FORMS[self._number[index]]
+        if form.kind != "SCALAR" or form.code not in "BHI":
             raise IngestionError(
-                f"{accessor.where} holds indices, so it must be SCALAR and of an unsigned type.")
-        identity = accessor[1:]
+                f"{self.where(index)} holds indices, so it must be SCALAR and of an unsigned type.")
+        if self._is_small(index):
+            return int(max(self._small(index)))
+        identity = self._identity(index)
         if identity not in self._highest:
+            if len(self._highest) >= _REMEMBERED:
+                self._highest.clear()
             highest = 0
-            for chunk in self._chunks(accessor):
+            for chunk in self._chunks(index):
                 highest = max(highest, int(max(chunk)))
             self._highest[identity] = highest
         return self._highest[identity]
 
-    # -- layout ------------------------------------------------------------------------------
+    def _is_small(self, index: int) -> bool:
+        return self._total[index] <= _SMALL and self._view[index] >= 0 \
+            and index not in self._sparse
 
-    def _view(self, view: Fields, buffers: dict[Key, Span]) -> tuple[Span, int]:
-        buffer = buffers[view.data["buffer"]] if "buffer" in view else None
-        if buffer is None:
-            raise IngestionError(f"{view.where} names no buffer.")
-        offset = view.integer("byteOffset", 0)
-        # glTF 1.0 allows to leave the length out, without saying what it is then.
-        default = max(0, buffer.size - offset) if self._document.version == 1 else None
-        length = view.integer("byteLength", default)
-        if offset + length > buffer.size:
-            raise IngestionError(
-                f"{view.where} ends at byte {offset + length} of a buffer that has "
-                f"{size_text(buffer.size)}.")
-        stride = view.integer("byteStride", 0, high=252) if self._document.version == 2 else 0
-        return buffer.part(offset, length), stride
+    def _small(self, index: int) -> array[float]:
+        """Return the values of a small accessor, from a block that serves its neighbours too."""
+        form, view, total = FORMS[self._number[index]], self._view[index], self._total[index]
+        stride = self._stride[index] if self._first else self._views.stride[view]
+        if stride not in (0, form.width):
+            return next(self._reader.packed(self._run(index)))
+        size = form.width * total
+        return self._reader.block(self._views.start(view) + self._offset[index], size, form.code)
 
-    def _accessor(self, fields: Fields) -> Accessor:
-        code, divisor = self._component(fields, tuple(_COMPONENTS))
-        kind = fields.text("type")
-        if kind not in _SHAPES:
-            raise fields.bad("type", "one of " + ", ".join(_SHAPES))
-        count = fields.integer("count", low=1, high=MAX_ELEMENTS)
-        run = None
-        if "bufferView" in fields:
-            stride = self._views[fields.data["bufferView"]][1]
-            if self._document.version == 1:
-                stride = fields.integer("byteStride", 0, high=255)
-            run = self._run(fields, code, kind, count, stride)
-        elif self._document.version == 1:
-            raise IngestionError(f"{fields.where} names no bufferView.")
-        normalized = fields.flag("normalized")
-        return Accessor(fields.where, kind, code, divisor if normalized else 1, count, run,
-                        self._sparse(fields, code, kind, count))
-
-    def _sparse(self, fields: Fields, code: str, kind: str,
-                count: int) -> tuple[Run, Run] | None:
-        sparse = fields.child("sparse") if self._document.version == 2 else None
-        if sparse is None:
-            return None
-        number = sparse.integer("count", low=1, high=count)
-        indices, values = sparse.child("indices"), sparse.child("values")
-        if indices is None or values is None:
-            raise IngestionError(f"{sparse.where} must have indices and values.")
-        index_code, _ = self._component(indices, _SPARSE_INDICES)
-        return (self._run(indices, index_code, "SCALAR", number, 0),
-                self._run(values, code, kind, number, 0))
-
-    @staticmethod
-    def _component(fields: Fields, allowed: tuple[int, ...]) -> tuple[str, int]:
-        component = fields.integer("componentType")
-        if component not in allowed:
-            raise fields.bad("componentType", "one of " + ", ".join(map(str, allowed)))
-        return _COMPONENTS[component]
-
-    def _run(self, fields: Fields, code: str, kind: str, count: int, stride: int) -> Run:
-        if "bufferView" not in fields:
-            raise IngestionError(f"{fields.where} names no bufferView.")
-        view = self._views[fields.data["bufferView"]][0]
-        rows, columns = _SHAPES[kind]
-        size = struct.calcsize(code)
-        # The columns of a matrix begin at multiples of four bytes.
-        width = columns * size if rows == 1 else rows * (-(-columns * size // 4) * 4)
-        stride = stride or width
-        if stride < width:
-            raise IngestionError(
-                f"{fields.where} has elements of {width} bytes every {stride} bytes.")
-        offset = fields.integer("byteOffset", 0)
-        # Nothing has to follow the last number, of the last column too.
-        length = stride * (count - 1) + width - (width // rows - columns * size if rows > 1 else 0)
-        if offset + length > view.size:
-            raise IngestionError(
-                f"{fields.where} ends at byte {offset + length:,} of a buffer view that has "
-                f"{size_text(view.size)}.")
-        return Run(view.part(offset, length), code, columns, width, stride, count)
+    def _identity(self, index: int) -> tuple[object, ...]:
+        return (self._view[index], self._offset[index], self._total[index], self._number[index],
+                index in self._normalized, self._stride[index] if self._first else 0,
+                self._sparse.get(index))
 
     # -- values ------------------------------------------------------------------------------
 
-    def _measure(self, accessor: Accessor) -> Box:
+    def _measure(self, index: int) -> Box:
         low, high = [math.inf] * 3, [-math.inf] * 3
-        for chunk in self._chunks(accessor):
-            # A sum of floats is finite exactly when each of them is: they are 32-bit, and
-            # adding up cannot overflow 64-bit ones.
-            if accessor.code == "f" and not math.isfinite(sum(chunk)):
-                raise IngestionError(f"{accessor.where} holds a position that is not finite.")
+        form = FORMS[self._number[index]]
+        for chunk in self._chunks(index):
+            if form.code == "f" and not all_finite(chunk):
+                raise IngestionError(f"{self.where(index)} holds a position that is not finite.")
             for axis in range(3):
                 column = chunk[axis::3]
                 low[axis] = min(low[axis], min(column))
                 high[axis] = max(high[axis], max(column))
-        least = -1.0 if accessor.divisor != 1 else -math.inf  # normalised -128 is -1, as -127 is
-        return (tuple(max(value / accessor.divisor, least) for value in low),
-                tuple(max(value / accessor.divisor, least) for value in high))
+        if index not in self._normalized or form.divisor == 1:
+            return (low[0], low[1], low[2]), (high[0], high[1], high[2])
+        # Normalised -128 is -1, as -127 is.
+        return (tuple(max(value / form.divisor, -1.0) for value in low),
+                tuple(max(value / form.divisor, -1.0) for value in high))
 
-    def _chunks(self, accessor: Accessor) -> Iterator[array[float]]:
+    def _chunks(self, index: int) -> Iterator[array[float]]:
         """Yield the values of an accessor, sparse ones replaced, some thousand at a time."""
-        if accessor.run is None:
-            yield from self._zeros(accessor)
+        if self._view[index] < 0:
+            yield from self._zeros(index)
             return
-        replaced = self._replaced(accessor)
+        if index not in self._sparse:
+            yield from self._reader.packed(self._run(index))
+            return
+        run = self._run(index)
+        replaced = self._replaced(index)
         item = next(replaced, None)
         first = 0
-        for chunk in self._packed(accessor.run):
-            columns = accessor.run.columns
-            end = first + len(chunk) // columns
+        for chunk in self._reader.packed(run):
+            end = first + len(chunk) // run.columns
             while item is not None and item[0] < end:
-                at = (item[0] - first) * columns
-                chunk[at:at + columns] = item[1]
+                at = (item[0] - first) * run.columns
+                chunk[at:at + run.columns] = item[1]
                 item = next(replaced, None)
             first = end
             yield chunk
 
-    def _zeros(self, accessor: Accessor) -> Iterator[array[float]]:
-        columns = _SHAPES[accessor.kind][1]
-        if accessor.sparse is None or accessor.sparse[0].total < accessor.total:
-            yield array(accessor.code, [0] * columns)
-        for _, values in self._replaced(accessor):
+    def _zeros(self, index: int) -> Iterator[array[float]]:
+        sparse = self._sparse.get(index)
+        if sparse is None or sparse.total < self._total[index]:
+            form = FORMS[self._number[index]]
+            yield array(form.code, [0] * form.columns)
+        for _, values in self._replaced(index):
             yield values
 
-    def _replaced(self, accessor: Accessor) -> Iterator[tuple[int, array[float]]]:
-        if accessor.sparse is None:
+    def _replaced(self, index: int) -> Iterator[tuple[int, array[float]]]:
+        if index not in self._sparse:
             return
         previous = -1
-        indices, values = accessor.sparse
+        indices, values = self._sparse_runs(index)
         columns = values.columns
-        for places, chunk in zip(self._packed(indices), self._packed(values)):
+        for places, chunk in zip(self._reader.packed(indices), self._reader.packed(values)):
             for i, place in enumerate(places):
-                if not previous < place < accessor.total:
+                if not previous < place < self._total[index]:
                     raise IngestionError(
-                        f"{accessor.where}.sparse.indices must rise and stay below "
-                        f"{accessor.total}.")
+                        f"{self.where(index)}.sparse.indices must rise and stay below "
+                        f"{self._total[index]}.")
                 previous = int(place)
                 yield previous, chunk[i * columns:(i + 1) * columns]
 
-    def _packed(self, run: Run) -> Iterator[array[float]]:
-        """Yield the elements of a run without the gaps between them."""
-        self._budget -= run.span.size
-        if self._budget < 0:
-            raise IngestionError(
-                "The accessors of the model overlap so much that reading them would take too "
-                "long: let accessors share data by sharing the accessor.")
-        for first in range(0, run.total, _STEP):
-            count = min(_STEP, run.total - first)
-            span = run.span.part(first * run.stride, (count - 1) * run.stride + run.width)
-            data = self._spool.read(span)
-            chunk: array[float]
-            if run.stride == run.width:
-                chunk = array(run.code)
-                chunk.frombytes(data)
-                if sys.byteorder == "big":
-                    chunk.byteswap()
-            else:
-                gap = run.stride - run.width
-                layout = struct.Struct(f"<{run.columns}{run.code}{gap}x")
-                rows: list[float] = []
-                for row in layout.iter_unpack(data + bytes(gap)):
-                    rows.extend(row)
-                chunk = array(run.code, rows)
-            yield chunk
+
+def _component(fields: Fields, allowed: tuple[int, ...]) -> int:
+    component = fields.integer("componentType")
+    if component not in allowed:
+        raise fields.bad("componentType", "one of " + ", ".join(map(str, allowed)))
+    return component

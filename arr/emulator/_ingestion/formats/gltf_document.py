@@ -1,148 +1,288 @@
-"""Reads a glTF file's version, tables and references, and checks them.
+"""Reads the tables of a glTF file, row by row, into arrays, and checks the references.
 
-glTF 1.0 keeps dictionaries keyed by id where 2.0 keeps lists keyed by position. Here both are
-tables, dictionaries from key to object, so that everything above reads them alike.
+glTF 1.0 keeps dictionaries keyed by id where 2.0 keeps lists keyed by position. Its files are read
+as a whole and their ids made into positions, so that everything above reads them alike.
 """
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Union
+from array import array
+from typing import Any, Callable, Iterator
 
+from ..files import ModelFiles
+from ..json_stream import JsonStream
 from ..refusals import IngestionError, MAX_MATERIALS, MAX_OBJECTS, shown
-from ..strict_json import Fields
+from ..spool import Span, Spool
+from ..strict_json import Fields, load_json
+from .gltf_accessors import Accessors
 from .gltf_extensions import REQUIRED_IN_1, SUPPORTED, hint
+from .gltf_files import Files
+from .gltf_materials import GltfMaterial, material_of
+from .gltf_meshes import Meshes
+from .gltf_nodes import Nodes
+from .gltf_paths import REFERENCES_1, REFERENCES_2, TABLES, follow
+from .gltf_references import References
+from .gltf_views import Views
 
-Key = Union[int, str]
+_ONE = ("1", "1.0", "1.0.0", "1.0.1", "1.1")
+_OLD = ("meshes", "nodes", "scenes", "buffers")  # dictionaries of these mean glTF 1.0
 
-# Table, path inside its objects ([] every item, {} every value), table that it refers to.
-_REFERENCES_2 = (
-    ("accessors", "bufferView", "bufferViews"),
-    ("accessors", "sparse.indices.bufferView", "bufferViews"),
-    ("accessors", "sparse.values.bufferView", "bufferViews"),
-    ("animations", "channels[].target.node", "nodes"),
-    ("animations", "samplers[].input", "accessors"),
-    ("animations", "samplers[].output", "accessors"),
-    ("bufferViews", "buffer", "buffers"),
-    ("images", "bufferView", "bufferViews"),
-    ("materials", "emissiveTexture.index", "textures"),
-    ("materials", "normalTexture.index", "textures"),
-    ("materials", "occlusionTexture.index", "textures"),
-    ("materials", "pbrMetallicRoughness.baseColorTexture.index", "textures"),
-    ("materials", "pbrMetallicRoughness.metallicRoughnessTexture.index", "textures"),
-    ("meshes", "primitives[].attributes{}", "accessors"),
-    ("meshes", "primitives[].indices", "accessors"),
-    ("meshes", "primitives[].material", "materials"),
-    ("meshes", "primitives[].targets[]{}", "accessors"),
-    ("nodes", "camera", "cameras"),
-    ("nodes", "children[]", "nodes"),
-    ("nodes", "mesh", "meshes"),
-    ("nodes", "skin", "skins"),
-    ("scenes", "nodes[]", "nodes"),
-    ("skins", "inverseBindMatrices", "accessors"),
-    ("skins", "joints[]", "nodes"),
-    ("skins", "skeleton", "nodes"),
-    ("textures", "sampler", "samplers"),
-    ("textures", "source", "images"),
-)
-_REFERENCES_1 = (
-    ("accessors", "bufferView", "bufferViews"),
-    ("bufferViews", "buffer", "buffers"),
-    ("images", "extensions.KHR_binary_glTF.bufferView", "bufferViews"),
-    ("materials", "technique", "techniques"),
-    ("meshes", "primitives[].attributes{}", "accessors"),
-    ("meshes", "primitives[].indices", "accessors"),
-    ("meshes", "primitives[].material", "materials"),
-    ("nodes", "camera", "cameras"),
-    ("nodes", "children[]", "nodes"),
-    ("nodes", "meshes[]", "meshes"),
-    ("nodes", "skin", "skins"),
-    ("programs", "fragmentShader", "shaders"),
-    ("programs", "vertexShader", "shaders"),
-    ("scenes", "nodes[]", "nodes"),
-    ("shaders", "extensions.KHR_binary_glTF.bufferView", "bufferViews"),
-    ("skins", "inverseBindMatrices", "accessors"),
-    ("techniques", "program", "programs"),
-    ("textures", "sampler", "samplers"),
-    ("textures", "source", "images"),
-)
+
+class _IsOld(Exception):
+    """The file is of glTF 1.0, or nothing that can be read row by row."""
+
+
+def read_document(spool: Spool, text: Span, what: str, files: ModelFiles,
+                  chunk: Span | None) -> Document:
+    """Read a glTF file of either version."""
+    try:
+        document = Document(2, files, chunk)
+        document.read_stream(JsonStream(spool, text, what))
+    except _IsOld:
+        parsed = load_json(spool.read(text), what)
+        document = Document(1, files, chunk)
+        document.read_old(parsed)
+    document.close(spool)
+    return document
 
 
 class Document:
-    """The tables of one glTF file, with no reference that leads nowhere."""
+    """The tables of one glTF file."""
 
-    def __init__(self, parsed: object) -> None:
-        self.root = Fields(parsed, "The glTF file")
-        asset = self.root.child("asset") or Fields({}, "asset")
-        self.generator = asset.text("generator", "")
-        self.version = self._version(asset)
-        self._tables: dict[str, dict[Key, Fields]] = {}
-        self._check_extensions()
-        for table, path, target in _REFERENCES_1 if self.version == 1 else _REFERENCES_2:
-            for item in self.table(table).values():
-                for holder, place, where in _values(item.data, path, item.where):
-                    holder[place] = self.reference(target, holder[place], where)
+    def __init__(self, version: int, files: ModelFiles, chunk: Span | None) -> None:
+        self.version = version
+        self.generator = ""
+        self.scene: object = None
+        self.materials: list[GltfMaterial] = []
+        self.sources = array("i")  # image of each texture, -1 without one
+        self.scenes: list[array[int]] = []  # their nodes
+        self.sizes: dict[str, int] = dict.fromkeys(TABLES, 0)
+        self._keys: dict[str, list[str]] = {}  # of glTF 1.0
+        self._has_version = False
+        first = version == 1
+        self._references = References(self.label)
+        self.nodes = Nodes(self._references, self.label)
+        self.meshes = Meshes(self._references, self.label)
+        self.views = Views(self._references, self.label, first=first)
+        self.accessors = Accessors(self._references, self.label, first=first)
+        self.files = Files(self._references, self.label, files, chunk, first=first)
+        self._rest: dict[str, list[tuple[str, str]]] = {}
+        for table, path, target in REFERENCES_2:
+            self._rest.setdefault(table, []).append((path, target))
+        self._readers: dict[str, Callable[[Any], None]] = {
+            "nodes": self.nodes.add, "meshes": self.meshes.add, "bufferViews": self.views.add,
+            "accessors": self.accessors.add, "buffers": self.files.add_buffer,
+            "images": self.files.add_image, "materials": self._add_material,
+            "textures": self._add_texture, "shaders": self._add_shader}
 
-    def table(self, name: str) -> dict[Key, Fields]:
-        """Return all objects of a kind by their key."""
-        if name not in self._tables:
-            rows = self.root.data.get(name, {} if self.version == 1 else [])
-            limit = MAX_MATERIALS if name == "materials" else MAX_OBJECTS
-            if isinstance(rows, (dict, list)) and len(rows) > limit:
-                raise IngestionError(f"The model has {len(rows):,} {name}; {limit:,} is the limit.")
-            if not isinstance(rows, dict if self.version == 1 else list):
-                raise self.root.bad(name, "a dictionary" if self.version == 1 else "a list")
-            pairs = rows.items() if isinstance(rows, dict) else enumerate(rows)
-            self._tables[name] = {
-                key: Fields(value, f"{name}[{shown(key)}]") for key, value in pairs}
-        return self._tables[name]
+    def label(self, table: str, index: int) -> str:
+        """Return what people find a row by: its index, or its id in glTF 1.0."""
+        keys = self._keys.get(table)
+        return f"{table}[{shown(keys[index]) if keys else index}]"
 
-    def reference(self, table: str, key: object, where: str) -> Key:
-        """Return the key of an object, or refuse a reference to one that is not there."""
-        # 1.0 is an integer for a schema, and some exporters write it.
-        if isinstance(key, float) and key.is_integer():
-            key = int(key)
-        good = isinstance(key, str) if self.version == 1 \
-            else isinstance(key, int) and not isinstance(key, bool)
-        if not good or not isinstance(key, (int, str)):  # the second is for type checkers
-            raise IngestionError(
-                f"{where} must be {'an id' if self.version == 1 else 'an index'} into {table}, "
-                f"not {shown(key)}.")
-        rows = self.table(table)
-        if key not in rows:
-            there = f"{table} has {len(rows)} entries" if rows else f"there are no {table}"
-            raise IngestionError(f"{where} refers to {table}[{shown(key)}], but {there}.")
-        return key
+    # -- glTF 2.0 ----------------------------------------------------------------------------
 
-    def _version(self, asset: Fields) -> int:
+    def read_stream(self, stream: JsonStream) -> None:
+        if stream.peek() != "{":
+            Fields(stream.value(), "The glTF file")
+        required: list[object] = []
+        for key in stream.members():
+            if key == "scenes":
+                self._read_scenes(stream)
+            elif key in TABLES:
+                self._read_table(stream, key)
+            elif key == "asset":
+                self._read_asset(Fields(stream.value(), "asset"))
+            elif key == "scene":
+                self.scene = stream.value()
+            elif key == "extensionsRequired":
+                required = Fields({key: stream.value()}, "The glTF file").array(key)
+            else:
+                stream.value()
+        stream.finish()
+        if not self._has_version:
+            raise _no_version()
+        self._check_extensions(required)
+
+    def _read_asset(self, asset: Fields) -> None:
+        self.generator = asset.text("generator", "")[:200]
         text = _number(asset, "version", "")
-        tables = [self.root.data.get(name) for name in ("meshes", "nodes", "scenes", "buffers")]
-        if text in ("1", "1.0", "1.0.0", "1.0.1", "1.1") or (
-                not text and any(isinstance(table, dict) for table in tables)):
-            return 1
-        if text == "2" or text.startswith("2."):
-            minimum = _number(asset, "minVersion", "2.0")
-            if minimum != "2.0":
-                raise IngestionError(
-                    f"The model needs a reader of glTF {shown(minimum)} or later; this one reads "
-                    "1.0 and 2.0.")
-            return 2
-        if not text:
+        self._has_version = bool(text)
+        if text in _ONE:
+            raise _IsOld
+        if text and text != "2" and not text.startswith("2."):
+            raise _unknown_version(text)
+        minimum = _number(asset, "minVersion", "2.0")
+        if text and minimum != "2.0":
             raise IngestionError(
-                "The JSON file is not glTF: it has no asset.version, which glTF 2.0 requires.")
-        raise IngestionError(
-            f"The model is of glTF version {shown(text)}; versions 1.0 and 2.0 are supported.")
+                f"The model needs a reader of glTF {shown(minimum)} or later; this one reads 1.0 "
+                "and 2.0.")
 
-    def _check_extensions(self) -> None:
-        key = "extensionsUsed" if self.version == 1 else "extensionsRequired"
-        for name in self.root.array(key):
+    def _read_table(self, stream: JsonStream, table: str) -> None:
+        if stream.peek() != "[":
+            raise _IsOld
+        limit = MAX_MATERIALS if table == "materials" else MAX_OBJECTS
+        read, rest = self._readers.get(table), self._rest.get(table, ())
+        slow = table not in ("nodes", "meshes", "accessors", "bufferViews")
+        count = 0
+        for row in stream.rows():
+            if count == limit:
+                raise IngestionError(f"The model has more than {limit:,} {table}.")
+            if slow:
+                self._follow(table, count, row, rest)
+            if read is not None:
+                read(row)
+            count += 1
+        self.sizes[table] = count
+
+    def _follow(self, table: str, index: int, row: Any, rest: Any) -> None:
+        where = self.label(table, index)
+        Fields(row, where)
+        for path, target in rest:
+            for holder, place, at in follow(row, path, where):
+                holder[place] = self._references[target].seen(
+                    holder[place], table, index, at[len(where):])
+
+    def _read_scenes(self, stream: JsonStream) -> None:
+        if stream.peek() != "[":
+            raise _IsOld
+        for _ in stream.items():
+            index = len(self.scenes)
+            if index == MAX_OBJECTS:
+                raise IngestionError(f"The model has more than {MAX_OBJECTS:,} scenes.")
+            if stream.peek() != "{":
+                Fields(stream.value(), self.label("scenes", index))
+            nodes: array[int] = array("I")
+            for key in stream.members():
+                if key != "nodes":
+                    stream.value()
+                elif stream.peek() != "[":
+                    Fields({key: stream.value()}, self.label("scenes", index)).array(key)
+                else:
+                    self._read_roots(stream.rows(), nodes, index)
+            self.scenes.append(nodes)
+        self.sizes["scenes"] = len(self.scenes)
+
+    def _read_roots(self, values: Iterator[Any], nodes: array[int], scene: int) -> None:
+        target = self._references["nodes"]
+        for place, value in enumerate(values):
+            if not (type(value) is int and 0 <= value <= target.high):
+                value = target.seen(value, "scenes", scene, f".nodes[{place}]")
+            nodes.append(value)
+
+    # -- glTF 1.0 ----------------------------------------------------------------------------
+
+    def read_old(self, parsed: object) -> None:
+        root = Fields(parsed, "The glTF file")
+        asset = root.child("asset") or Fields({}, "asset")
+        text = _number(asset, "version", "")
+        self.generator = asset.text("generator", "")[:200]
+        if text not in _ONE and (text or not any(
+                isinstance(root.data.get(table), dict) for table in _OLD)):
+            for table in (*TABLES, "scenes"):
+                if text and not isinstance(root.data.get(table, []), list):
+                    raise root.bad(table, "a list")
+            raise _unknown_version(text) if text else _no_version()
+        tables: dict[str, dict[str, Any]] = {}
+        for table in (*TABLES, "scenes"):
+            rows = root.data.get(table, {})
+            if not isinstance(rows, dict):
+                raise root.bad(table, "a dictionary")
+            limit = MAX_MATERIALS if table == "materials" else MAX_OBJECTS
+            if len(rows) > limit:
+                raise IngestionError(f"The model has more than {limit:,} {table}.")
+            tables[table] = rows
+            self._keys[table] = list(rows)
+            self.sizes[table] = len(rows)
+        self._check_extensions(
+            [name for name in root.array("extensionsUsed")
+             if not isinstance(name, str) or name in REQUIRED_IN_1])
+        self._number_ids(tables)
+        for table, rows in tables.items():
+            if table in self._readers:
+                for row in rows.values():
+                    self._readers[table](row)
+        for index, row in enumerate(tables["scenes"].values()):
+            nodes: array[int] = array("I")
+            listed = Fields(row, self.label("scenes", index)).array("nodes")
+            self._read_roots(iter(listed), nodes, index)
+            self.scenes.append(nodes)
+        if "scene" in root.data and root.data["scene"] is not None:
+            self.scene = self._index(tables["scenes"], root.data["scene"], "scenes", "scene")
+
+    def _number_ids(self, tables: "dict[str, dict[str, Any]]") -> None:
+        places = {table: {key: index for index, key in enumerate(rows)}
+                  for table, rows in tables.items()}
+        for table, path, target in REFERENCES_1:
+            for index, row in enumerate(tables[table].values()):
+                where = self.label(table, index)
+                for holder, place, at in follow(row, path, where):
+                    holder[place] = self._index(places[target], holder[place], target, at)
+
+    @staticmethod
+    def _index(places: "dict[str, Any]", key: object, table: str, where: str) -> int:
+        if not isinstance(key, str):
+            raise IngestionError(f"{where} must be an id into {table}, not {shown(key)}.")
+        if key not in places:
+            there = f"{table} has {len(places)} entries" if places else f"there are no {table}"
+            raise IngestionError(f"{where} refers to {table}[{shown(key)}], but {there}.")
+        found = places[key]
+        return found if isinstance(found, int) else list(places).index(key)
+
+    # -- rows --------------------------------------------------------------------------------
+
+    def _add_material(self, row: Any) -> None:
+        fields = Fields(row, self.label("materials", len(self.materials)))
+        self.materials.append(material_of(fields, first=self.version == 1))
+
+    def _add_texture(self, row: Any) -> None:
+        source = row.get("source", -1) if isinstance(row, dict) else -1
+        self.sources.append(source)
+
+    def _add_shader(self, row: Any) -> None:
+        index = self._shaders = getattr(self, "_shaders", -1) + 1
+        if self.version == 1:
+            self.files.add_shader(row, index)
+
+    def close(self, spool: Spool) -> None:
+        """Check all references, and that the data lies where it should."""
+        self._references.check(self.sizes)
+        self.nodes.check(self.sizes["meshes"])
+        self.meshes.check(self.sizes["accessors"])
+        self.accessors.check(self.sizes["bufferViews"])
+        self.views.check(self.sizes["buffers"])
+        if self.version == 2 and self.scene is not None:
+            scene = self._references["scenes"].seen(self.scene, "scene", 0, "")
+            if scene >= len(self.scenes):
+                there = f"scenes has {len(self.scenes)} entries" if self.scenes \
+                    else "there are no scenes"
+                raise IngestionError(f"scene refers to scenes[{shown(scene)}], but {there}.")
+            self.scene = scene
+        buffers = self.files.buffers(self.views.used())
+        self.views.close(buffers)
+        self.accessors.close(self.views, spool, sum(span.size for span in buffers.values()))
+        self.nodes.close()
+
+    def _check_extensions(self, names: "list[object]") -> None:
+        for name in names:
             if not isinstance(name, str):
-                raise self.root.bad(key, "a list of names")
-            if self.version == 1 and name not in REQUIRED_IN_1:
-                continue
+                raise IngestionError(
+                    "The extensions of the glTF file must be a list of names, not "
+                    f"{shown(name)}.")
             if name not in SUPPORTED:
                 raise IngestionError(
                     f"The model requires the extension {shown(name)}, which is not supported"
                     f"{hint(name)}.")
+
+
+def _no_version() -> IngestionError:
+    return IngestionError(
+        "The JSON file is not glTF: it has no asset.version, which glTF 2.0 requires.")
+
+
+def _unknown_version(text: str) -> IngestionError:
+    return IngestionError(
+        f"The model is of glTF version {shown(text)}; versions 1.0 and 2.0 are supported.")
 
 
 def _number(asset: Fields, key: str, default: str) -> str:
@@ -151,29 +291,3 @@ def _number(asset: Fields, key: str, default: str) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise asset.bad(key, "a string")
     return str(value)[:20]
-
-
-def _values(value: Any, path: str, where: str) -> Iterator[tuple[Any, Any, str]]:
-    """Yield what a path leads to below a value: what holds it, its key there, and its place.
-
-    What is absent is skipped.
-    """
-    todo: list[tuple[Any, Any, str, str]] = [([value], 0, path, where)]
-    while todo:
-        holder, place, path, where = todo.pop()
-        value = holder[place]
-        if not path:
-            yield holder, place, where
-        elif path.startswith("[]"):
-            if not isinstance(value, list):
-                raise IngestionError(f"{where} must be a list, not {shown(value)}.")
-            todo += [(value, i, path[2:], f"{where}[{i}]") for i in range(len(value))]
-        elif path.startswith("{}"):
-            fields = Fields(value, where)
-            todo += [(value, key, path[2:], f"{where}[{shown(key)}]") for key in fields.data]
-        else:
-            fields = Fields(value, where)
-            path = path.lstrip(".")
-            end = next((i for i, c in enumerate(path) if c in ".[{"), len(path))
-            if path[:end] in fields.data:
-                todo.append((value, path[:end], path[end:], f"{where}.{path[:end]}"))

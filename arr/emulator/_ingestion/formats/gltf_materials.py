@@ -1,35 +1,36 @@
-"""Materials of a glTF model in the words of ARR, as its documentation maps them."""
+"""Translates materials of glTF into the words of ARR, as its documentation maps them."""
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, NamedTuple
 
 from ..refusals import IngestionError
 from ..strict_json import Fields
-from .gltf_document import Document, Key
 from .material import Material
 
 _MODES = ("OPAQUE", "MASK", "BLEND")
 _NOTHING = Fields({}, "")
 
 
-def materials_of(document: Document, pictures: Mapping[Key, str | None]) -> Sequence[Material]:
-    """Return the materials in their order; ``pictures`` are the names of the images' files."""
-    rows = document.table("materials").values()
-    if document.version == 1:  # techniques and shaders: no words of ARR
-        return [Material(row.text("name", "")) for row in rows]
-    sources = {key: texture.data.get("source")
-               for key, texture in document.table("textures").items()}
+class GltfMaterial(NamedTuple):
+    """A material whose maps are still indices of textures."""
 
-    def path(fields: Fields, key: str) -> str | None:
-        texture = fields.child(key)
-        source = sources.get(texture.data["index"]) if texture and "index" in texture else None
-        return None if source is None else pictures.get(source)
+    name: str
+    values: dict[str, Any]
+    maps: dict[str, int]
 
-    return [Material(row.text("name", ""), _values(row, path)) for row in rows]
+    def resolved(self, path: Callable[[int], str | None]) -> Material:
+        """Return the material with the paths of its maps; one inside the model has none."""
+        found = {key: path(texture) for key, texture in self.maps.items()}
+        return Material(self.name, {**self.values, **{
+            key: name for key, name in found.items() if name is not None}})
 
 
-def _values(row: Fields, path: Any) -> dict[str, Any]:
+def material_of(row: Fields, *, first: bool) -> GltfMaterial:
+    """Return what a row of the table says; of glTF 1.0, whose shaders say all, the name."""
+    name = row.text("name", "")
+    if first:
+        return GltfMaterial(name, {}, {})
     pbr = row.child("pbrMetallicRoughness") or _NOTHING
     mode = row.text("alphaMode", "OPAQUE")
     if mode not in _MODES:
@@ -49,14 +50,19 @@ def _values(row: Fields, path: Any) -> dict[str, Any]:
     if extensions is not None and "KHR_materials_unlit" in extensions:
         values["unlit"] = True
     maps = {
-        "albedoMap": path(pbr, "baseColorTexture"),
-        "metalnessMap": path(pbr, "metallicRoughnessTexture"),
-        "roughnessMap": path(pbr, "metallicRoughnessTexture"),
-        "normalMap": path(row, "normalTexture"),
-        "occlusionMap": path(row, "occlusionTexture"),
-        "emissiveMap": path(row, "emissiveTexture")}
-    values.update((key, name) for key, name in maps.items() if name is not None)
-    return values
+        "albedoMap": _texture(pbr, "baseColorTexture"),
+        "metalnessMap": _texture(pbr, "metallicRoughnessTexture"),
+        "roughnessMap": _texture(pbr, "metallicRoughnessTexture"),
+        "normalMap": _texture(row, "normalTexture"),
+        "occlusionMap": _texture(row, "occlusionTexture"),
+        "emissiveMap": _texture(row, "emissiveTexture")}
+    return GltfMaterial(name, values, {key: texture for key, texture in maps.items()
+                                       if texture >= 0})
+
+
+def _texture(fields: Fields, key: str) -> int:
+    texture = fields.child(key)
+    return texture.integer("index", high=1 << 31) if texture and "index" in texture else -1
 
 
 def _number(fields: Fields, key: str, default: float) -> float:
