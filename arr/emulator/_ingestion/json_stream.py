@@ -148,7 +148,7 @@ class JsonStream:
 
     def _more(self, *, grow: bool = False) -> bool:
         """Read on; ``grow`` by as much as there is, so that a long value is not parsed often."""
-        size = min(max(CHUNK, len(self._text) - self._at if grow else 0),
+        size = min(max(CHUNK, 3 * (len(self._text) - self._at) if grow else 0),
                    self._span.size - self._fed)
         pending = len(self._decoder.getstate()[0])
         try:
@@ -162,7 +162,9 @@ class JsonStream:
             return False
         self._fed += size
         self._passed += self._at
-        self._text, self._at = self._text[self._at:] + text, 0
+        if self._at < len(self._text):
+            text = self._text[self._at:] + text
+        self._text, self._at = text, 0
         return True
 
     def _check_size(self) -> None:

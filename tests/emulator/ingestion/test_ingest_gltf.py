@@ -205,7 +205,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     ("data:;base64,AAA==", "1 of = would have to end it, not 2"),
     ("data:;base64,AAAA=", "0 of = would have to end it, not 1"),
     ("data:;base64,AAAA====", "it holds '='"),
-    ("data:;base64,=", "0 of = would"),
+    ("data:;base64,=", "0 of = would"), ("data:;base64,A", "one character too many"),
     ("data:;base64,\u0661", "it holds"),
 ])
 def test_a_uri_that_leads_elsewhere_is_refused(tmp_path: Path, uri: str, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import random
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from arr.emulator._ingestion import json_stream
+from arr.emulator._ingestion.formats import data_uri as _data_uri
 from arr.emulator._ingestion.json_stream import JsonStream
 from arr.emulator._ingestion.pipeline import IngestionError
 from arr.emulator._ingestion.spool import Spool
@@ -249,3 +251,34 @@ def test_a_documented_extension_may_be_required(tmp_path: Path, name: str) -> No
 def test_any_other_extension_may_not(tmp_path: Path, name: str) -> None:
     reason = refusal(tmp_path, triangle(extensionsRequired=[name]))
     assert f"requires the extension {name!r}, which is not supported" in reason
+
+
+@pytest.mark.parametrize("size", range(0, 40, 3))
+def test_base64_is_decoded_in_pieces_and_strictly(
+        monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(_data_uri, "_PIECE", 8)
+
+    def decoded(text: str) -> bytes:
+        return b"".join(_data_uri.decode_data_uri("data:;base64," + text, "it"))
+
+    data = random.Random(size).randbytes(size)
+    text = base64.b64encode(data).decode()
+    assert decoded(text) == data
+    for at in range(len(text)):
+        for bad in (text[:at] + "*" + text[at + 1:], text[:at] + text[at + 1:],
+                    text[:at] + " " + text[at:], text[:at] + "=" + text[at:]):
+            with pytest.raises(IngestionError):
+                decoded(bad)
+
+
+@pytest.mark.parametrize("stride", [12, 13, 16, 31, 32, 252])
+@pytest.mark.parametrize("count", [1, 2, 300, 1000])
+def test_gaps_between_elements_are_passed_over(tmp_path: Path, stride: int, count: int) -> None:
+    gap = b"\x7f" * (stride - 12)
+    data = gap.join(struct.pack("<3f", i, -i, 7) for i in range(count))
+    model = triangle(
+        meshes=[{"primitives": [{"attributes": {"POSITION": 0}, "mode": 0}]}],
+        accessors=[{"bufferView": 0, "componentType": 5126, "count": count, "type": "VEC3"}],
+        bufferViews=[{"buffer": 0, "byteLength": len(data), "byteStride": stride}],
+        buffers=[{"byteLength": len(data), "uri": data_uri(data)}])
+    assert bounds(run(tmp_path, {"m": model})) == ([0, 1 - count, 7], [count - 1, 0, 7])

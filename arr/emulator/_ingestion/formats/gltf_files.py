@@ -107,4 +107,4 @@ class Files:
         uri = fields.text("uri")
         if uri[:5].lower() != "data:":
             return self._files.fetch(uri, f"{fields.where}.uri")
-        return self._files.spool.add("", [decode_data_uri(uri, f"{fields.where}.uri")]).span
+        return self._files.spool.add("", decode_data_uri(uri, f"{fields.where}.uri")).span

@@ -56,20 +56,7 @@ class Reader:
             count = min(_STEP, run.total - first)
             span = run.span.part(first * run.stride, (count - 1) * run.stride + run.width)
             data = self._spool.read(span)
-            chunk: array[float]
-            if run.stride == run.width:
-                chunk = array(run.code)
-                chunk.frombytes(data)
-                if sys.byteorder == "big":
-                    chunk.byteswap()
-            else:
-                gap = run.stride - run.width
-                layout = struct.Struct(f"<{run.columns}{run.code}{gap}x")
-                rows: list[float] = []
-                for row in layout.iter_unpack(data + bytes(gap)):
-                    rows.extend(row)
-                chunk = array(run.code, rows)
-            yield chunk
+            yield _closed_up(data, run, count)
 
     def _spend(self, size: int) -> None:
         self._budget -= size
@@ -87,3 +74,22 @@ def all_finite(values: array[float]) -> bool:
         return True
     # A sum of 32-bit floats in 64 bits is finite exactly when each of them is.
     return math.isfinite(sum(values))
+
+
+def _closed_up(data: bytes, run: Run, count: int) -> array[float]:
+    """Return the values in the bytes of some elements, without the gaps between them."""
+    size = struct.calcsize(run.code)
+    gap = run.stride - run.width
+    if run.stride % size:  # not allowed, and harmless
+        layout = struct.Struct(f"<{run.columns}{run.code}{gap}x")
+        return array(run.code, [value for row in layout.iter_unpack(data + bytes(gap))
+                                for value in row])
+    values: array[float] = array(run.code, data)
+    if sys.byteorder == "big":
+        values.byteswap()
+    if not gap:
+        return values
+    close: array[float] = array(run.code, bytes(size * run.columns * count))
+    for column in range(run.columns):
+        close[column::run.columns] = values[column::run.stride // size]
+    return close
