@@ -17,6 +17,7 @@ from arr.emulator._ingestion.containers import blob as _blob
 from arr.emulator._ingestion.containers import blob_requests as _blob_http
 from arr.emulator._ingestion.containers import local_names as _local
 from arr.emulator._ingestion.containers.blob import BlobContainer
+from arr.emulator._ingestion.containers.folder import FolderContainer
 from arr.emulator._ingestion.containers.blob_listing import read_page
 from arr.emulator._ingestion.containers.sas_url import parse_blob_url
 from arr.emulator._ingestion.refusals import IngestionError, MissingFile
@@ -412,3 +413,12 @@ def test_the_log_filter_leaves_other_records_alone() -> None:
     record = logging.LogRecord("x", 10, "f", 1, "%s %d", ("text", 3), None)
     _blob_http._HideSignatures().filter(record)
     assert record.args == ("text", 3)
+
+
+def test_only_what_begins_with_a_prefix_is_listed(storage: Storage) -> None:
+    page = (b"<EnumerationResults><Blobs><Blob><Name>a b/m</Name></Blob></Blobs><NextMarker/>"
+            b"</EnumerationResults>")
+    box = storage.answers(lambda request: Response(page, 200))
+    assert box.names(10, "a b/") == ["a b/m"]
+    assert storage.requests[0].args["prefix"] == "a b/"
+    assert FolderContainer(box, "a b", "modelUrl").names(10) == ["m"]

@@ -59,6 +59,7 @@ class Document:
         self.sizes: dict[str, int] = dict.fromkeys(TABLES, 0)
         self._keys: dict[str, list[str]] = {}  # of glTF 1.0
         self._has_version = False
+        self._shaders = 0
         first = version == 1
         self._references = References(self.label)
         self.nodes = Nodes(self._references, self.label)
@@ -77,6 +78,8 @@ class Document:
 
     def label(self, table: str, index: int) -> str:
         """Return what people find a row by: its index, or its id in glTF 1.0."""
+        if table == "scene":  # a member of the file itself
+            return table
         keys = self._keys.get(table)
         return f"{table}[{shown(keys[index]) if keys else index}]"
 
@@ -240,9 +243,9 @@ class Document:
         self.sources.append(source)
 
     def _add_shader(self, row: Any) -> None:
-        index = self._shaders = getattr(self, "_shaders", -1) + 1
         if self.version == 1:
-            self.files.add_shader(row, index)
+            self.files.add_shader(row, self._shaders)
+        self._shaders += 1
 
     def close(self, spool: Spool) -> None:
         """Check all references, and that the data lies where it should."""
