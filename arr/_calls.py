@@ -148,7 +148,11 @@ class Call:
                 return False  # the next call that leaves submits this one again
             answer = self._fly()
             # Before the outcome shows: a handler may block, and must not block the wire with it.
+            # And before the rest: the next try may begin at any moment, and needs a place.
             core.leave_place(self)
+            if isinstance(answer, float):
+                core.rest(self, answer)
+                return False
         except BaseException:  # Ctrl-C on the main thread, where a caller's executor may run calls
             for call in core.gate.recover(self):
                 core.runner.submit(call)
@@ -205,8 +209,8 @@ class Call:
 
     # -- one try -------------------------------------------------------------------------------
 
-    def _fly(self) -> Answer | None:
-        """Return the answer, or None if there will be another try."""
+    def _fly(self) -> Answer | float | None:
+        """Return the answer, or the seconds to rest before another try; None if it has one."""
         core = self.core
         if self.operation.is_completed:
             return None  # its caller was interrupted, or this is the second run after a Ctrl-C
@@ -220,8 +224,7 @@ class Call:
         except CallFailed as failure:
             if self._may_retry(flight, failure):
                 flight.tries += 1
-                core.rest(self, BACKOFF[flight.tries - 1])
-                return None
+                return BACKOFF[flight.tries - 1]
             return self._failed(flight, failure)
         except Exception as error:
             from traceback import format_exception

@@ -8,9 +8,12 @@ from typing import Any, Callable, List, Optional
 
 import pytest
 
-from arr import ARRResult, AzureSession
+from arr import ARRResult, AzureFrontend, AzureSession
+from arr._runtime.workers import SystemClock, Timer
 from arr.testing import ManualExecutor
 
+from ..support.fault_server import FaultServer, kept, reply, script
+from ..support.rig import static_account
 from ..support.threads import FAILURE, LIMIT, Held, Recorder, Service, must, together, until
 
 
@@ -243,3 +246,34 @@ def test_executor_with_one_thread_serves_calls_from_many(service: Service) -> No
 
         together(6, work)
     assert len(done) == 30
+
+
+class _Inline(Executor):
+    """Runs a job within submit."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+class _Hasty(SystemClock):
+    """The next try is due at once: the earliest moment at which it may begin."""
+
+    def call_at(self, when: float, action: Any) -> Timer:
+        timer = Timer(when, action)
+        if not getattr(action, "housekeeping", False):  # the deadline
+            timer()
+        return timer
+
+
+def test_the_next_try_may_begin_before_the_last_one_has_returned() -> None:
+    """It must find a place, and not be taken for a second run of the same try."""
+    answer = script(kept(reply(None, 503)), kept(reply(None, 503)), kept(reply({"sessions": []})))
+    with FaultServer(answer) as server:
+        frontend = AzureFrontend(static_account(server.url), executor=_Inline(), max_calls=1,
+                                 clock=_Hasty())
+        operation = frontend.get_current_rendering_sessions_async()
+        assert operation.wait(LIMIT) and operation.result == []
+        core: Any = frontend._core
+        assert len(server.requests) == 3 and core.gate._free == 1

@@ -176,7 +176,7 @@ class Run:
         finally:
             sys.settrace(None)
         self._ready.discard(index)
-        self._hand_on()
+        self._hand_on(index)
 
     def _trace(self, frame: FrameType, event: str, arg: object) -> Any:
         if frame.f_code.co_filename not in TRACED:
@@ -196,18 +196,19 @@ class Run:
 
     def _pause(self, index: int) -> None:
         """Let another thread run, and return when it is this one's turn again."""
-        self._hand_on()
-        if self._running != index:
+        if self._hand_on(index):
             _threads[index].go.acquire()
-            self._running = index
 
-    def _hand_on(self) -> None:
+    def _hand_on(self, index: int) -> bool:
+        """Let the next thread run; False when that is this one, or when all have ended."""
         following = self._next()
         if following < 0:
             self._end.release()
-        elif following != self._running:
+        elif following != index:
             self._running = following
             _threads[following].go.release()
+            return True
+        return False
 
     def _next(self) -> int:
         """Return who runs now; -1 when all have ended."""
