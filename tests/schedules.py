@@ -22,7 +22,7 @@ SCENARIOS = scenarios.SCENARIOS + scenarios_calls.SCENARIOS
 def walk(make: Make, count: int, seed: int) -> int:
     """Run one scenario by so many schedules; return how many of them were random."""
     with scheduled():
-        threads = len(make().works)
+        threads = len(run(make))
         lines, opcodes = ([max(found) for found in zip(*(
             run(make, [(first, 1_000_000)], fine) for first in range(threads)))]
             for fine in (False, True))

@@ -157,6 +157,21 @@ def futures_of_one_operation() -> Scenario:
     return Scenario([meeting.complete, ask, ask], check)
 
 
+def future_that_is_settled_just_now() -> Scenario:
+    meeting, futures = Meeting(), []
+    futures.append(meeting.operation.as_task())
+
+    def ask() -> None:
+        futures.append(meeting.operation.as_task())
+
+    def check() -> None:
+        meeting.finish()
+        assert len(set(map(id, futures + [meeting.operation.as_task()]))) == 1
+        assert futures[0].result(0) == "value"
+
+    return Scenario([meeting.complete, ask, ask], check)
+
+
 class _Loop:
     """As much of an asyncio loop as an await of ours needs; it runs what it is given at the end."""
 
@@ -288,7 +303,8 @@ def slot_from_hand_to_hand() -> Scenario:
 
 SCENARIOS: tuple[Make, ...] = (
     rivals_complete, subscribe_while_it_completes, unsubscribe_while_it_completes,
-    wait_for_handlers, wait_with_a_limit, futures_of_one_operation, await_and_cancelled_await,
+    wait_for_handlers, wait_with_a_limit, futures_of_one_operation,
+    future_that_is_settled_just_now, await_and_cancelled_await,
     event_raised_while_handlers_come_and_go, takers_while_the_holder_completes,
     slot_from_hand_to_hand,
 )

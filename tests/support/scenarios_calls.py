@@ -116,19 +116,22 @@ def flight_and_its_cut() -> Scenario:
 def flights_and_the_sweep() -> Scenario:
     clock = FakeClock()
     watch = Watch(clock)
-    flights = [Flight(1.0), Flight(2.0)]
+    early, late, landed = Flight(1.0), Flight(2.0), Flight(1.0)
 
-    def fly(index: int) -> None:
-        watch.add(flights[index])
-        if index == 0:
-            watch.remove(flights[index])
+    def fly_and_land() -> None:
+        watch.add(late)
+        watch.add(landed)
+        watch.remove(landed)
 
     def check() -> None:
+        clock.advance(0.1)
+        assert early.failure is not None, "its deadline passed unnoticed"
+        assert late.failure is None, "it was cut too early"
         clock.advance(5)
-        assert flights[1].failure is not None, "its deadline passed unnoticed"
-        assert [flight for flight, _ in watch.current()] == [flights[1]]
+        assert late.failure is not None, "its deadline passed unnoticed"
+        assert {flight for flight, _ in watch.current()} == {early, late}
 
-    return Scenario([lambda: fly(0), lambda: fly(1), lambda: clock.advance(1.5)], check)
+    return Scenario([lambda: watch.add(early), fly_and_land, lambda: clock.advance(1.5)], check)
 
 
 class _Account:

@@ -308,7 +308,7 @@ def explore(make: Make, *, preemptions: int = 1, of: int = 1, extra: int = 0, se
     """Run a scenario by all plans with up to so many preemptions, and by ``extra`` random ones;
     return how many schedules that were."""
     with scheduled():
-        count = len(make().works)
+        count = len(run(make))
         steps = [max(found) for found in zip(*(
             run(make, [(first, 1_000_000)], opcodes) for first in range(count)))]
         done = count
