@@ -415,14 +415,18 @@ def test_after(arr_frontend):
 
 def test_an_event_that_outlives_the_test_that_subscribed_names_it(run: Runner) -> None:
     text = run(FAILS + '''
+def handler(*event):
+    fails(event)
+
 def test_first():
-    RemoteManager.connection_status_changed += lambda *event: fails(event)
+    RemoteManager.connection_status_changed += handler
 
 def test_second(arr_frontend):
     try:
         assert RemoteManager.connect("example.com", arr_frontend) == ARRResult.Success
         RemoteManager.update()
     finally:
+        RemoteManager.connection_status_changed -= handler
         RemoteManager.disconnect()
         RemoteManager.shutdown_manager()
 ''', passed=2, warnings=2)

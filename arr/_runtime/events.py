@@ -4,10 +4,9 @@ A plain handler runs where the event is raised. An ``async def`` handler, C#'s `
 in the asyncio loop in which it was subscribed; nothing here imports asyncio for that.
 
 The lists in here are shared between threads without a lock, because a signal handler or a
-finalizer may call the API at any instant, on the very thread that would hold it. What keeps
-them whole is that ``append``, ``pop``, ``remove`` and ``copy`` of a list are single steps of the
-interpreter, as long as no ``__eq__`` written in Python takes part: so handlers, which may define
-one, are wrapped in entries, which do not.
+finalizer may call the API at any instant, on the very thread that would hold it. Each change is
+one step of the interpreter (``workers.py`` lists those), as long as no ``__eq__`` of Python takes
+part: so handlers, which may define one, are wrapped in entries, which do not.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ def report(text: str, call: object, error: BaseException) -> None:
         try:
             logger.error("arr: a handler failed, and so did the report of it")
         except BaseException:
-            pass  # nobody left to tell; the worker and the next handler must live all the same
+            pass  # the worker and the next handler must live all the same
     for watch in watches.copy():
         watch.failed(call, error)
 
@@ -83,7 +82,7 @@ class Entry:
 
     __slots__ = ()
 
-    def deliver(self, first: object, *rest: object) -> None:
+    def deliver(self, *args: object) -> None:
         """Pass on what the event is raised with."""
         raise NotImplementedError
 
@@ -96,12 +95,12 @@ class Subscription(Entry):
     def __init__(self, handler: Callable[..., object]) -> None:
         self.handler = handler
 
-    def deliver(self, first: object, *rest: object) -> None:
+    def deliver(self, *args: object) -> None:
         try:
-            left = self.handler(first, *rest) if rest else self.handler(first)  # the quicker way
+            left = self.handler(*args)
             if left is not None:
                 refuse_unrun(left)
-        except BaseException as error:  # as guarded does, in one call fewer
+        except BaseException as error:  # as in guarded
             _failed(self.handler, error)
 
 

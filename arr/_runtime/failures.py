@@ -35,10 +35,10 @@ class _Marked(Subscription):
         super().__init__(handler)
         self.test = test
 
-    def deliver(self, first: object, *rest: object) -> None:
+    def deliver(self, *args: object) -> None:
         before = _belongs_to.set(self.test)
         try:
-            super().deliver(first, *rest)
+            super().deliver(*args)
         finally:
             _belongs_to.reset(before)
 
