@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 import weakref
 from functools import partial
 from typing import Any, Callable, Deque
@@ -196,11 +197,11 @@ def test_a_worker_that_cannot_start_has_taken_no_job(
 def test_a_cancelled_timer_keeps_nothing_and_costs_no_job(pool: Workers) -> None:
     guard = Guard()
     known = weakref.ref(guard)
-    pool.call_at(0.001, guard).cancel()
+    pool.call_at(time.monotonic() + 0.05, guard).cancel()
     del guard
     assert known() is None
     ran = Recorder()
-    pool.call_at(0.002, partial(ran, 1))
+    pool.call_at(time.monotonic() + 0.06, partial(ran, 1))
     ran.next()
     assert sum(worker.taken for worker in pool._all) == 1
 
@@ -209,7 +210,7 @@ def test_a_cancelled_timer_keeps_nothing_and_costs_no_job(pool: Workers) -> None
 def test_timers_fire_in_order_on_a_worker_unless_cancelled(pool: Workers) -> None:
     recorder = Recorder()
     pool.call_at(0.002, lambda: recorder(2))
-    pool.call_at(0.003, lambda: recorder(3)).cancel()
+    pool.call_at(time.monotonic() + 0.05, lambda: recorder(3)).cancel()
     pool.call_at(0.001, lambda: recorder(1))
     pool.call_at(0.004, lambda: 1 // 0)
     pool.call_at(0.005, lambda: recorder(5))

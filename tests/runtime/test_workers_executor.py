@@ -14,7 +14,9 @@ from arr.testing import ManualExecutor
 
 from ..support.fault_server import FaultServer, kept, reply, script
 from ..support.rig import static_account
-from ..support.threads import FAILURE, LIMIT, Held, Recorder, Service, must, together, until
+from ..support.threads import (
+    FAILURE, LIMIT, Held, Recorder, Service, flush, must, together, until,
+)
 
 
 class Refusing(Executor):
@@ -223,6 +225,7 @@ def test_interrupted_handler_on_the_main_thread_costs_no_other_handler(service: 
     with pytest.raises(KeyboardInterrupt):
         executor.run_next()
     assert recorder.next()[0] is operation
+    flush()  # the drain on a worker, which served the second handler, is over
     operation.completed += interrupted  # late ones too
     operation.completed += recorder
     with pytest.raises(KeyboardInterrupt):
