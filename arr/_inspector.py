@@ -15,16 +15,12 @@ from ._calls import Answer, Call
 from ._http.in_flight import Flight
 from ._models import RRRenderingSessionProperties
 from ._params import invalid
-from ._results import (
-    ARRRenderingSessionStatus, ARRResult, CallFailed, RRSessionGeneralContext,
-)
+from ._results import ENDED, ARRResult, CallFailed, RRSessionGeneralContext
 
 FILE_NAME = "StartArrInspector.html"
 DEFAULT_PORT = 8443
 VALID_SECONDS = 24 * 3600
 _PREFIX = "arr-inspector-"
-_ENDED = (ARRRenderingSessionStatus.Stopped, ARRRenderingSessionStatus.Expired,
-          ARRRenderingSessionStatus.Error)
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -48,7 +44,7 @@ _PAGE = """<!DOCTYPE html>
 def inspector_url(properties: RRRenderingSessionProperties) -> str:
     """Return the URL of a session's inspector; the host name in it comes from a server."""
     host = properties.hostname
-    if not host and properties.status in _ENDED:
+    if not host and properties.status in ENDED:
         raise invalid(f"the session is {properties.status}, and has no inspector any more")
     if not host:
         raise invalid("the session has no hostname yet; call GetRenderingSessionPropertiesAsync "

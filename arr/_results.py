@@ -140,6 +140,10 @@ class ARRRenderingSessionStatus(_Numbered):
     Error = 5
 
 
+ENDED = (ARRRenderingSessionStatus.Stopped, ARRRenderingSessionStatus.Expired,
+         ARRRenderingSessionStatus.Error)  # a session does not leave these
+
+
 class ARRConnectionStatus(_Numbered):
     """The state of the RemoteManager's connection to a session."""
 

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import Sequence
 
-from ._arguments import is_loopback
+from ._arguments import host_patterns, is_loopback
 from ._emulator import (DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, DEFAULT_ALLOWED_HOSTS,
                         Emulator, default_hosts)
 
@@ -111,11 +111,12 @@ def _run(options: argparse.Namespace) -> int:
             capacity=options.capacity, account_id=options.account_id,
             account_key=options.account_key, token_seconds=options.token_seconds,
             accept_authentication_token=options.accept_authentication_token,
-            allowed_hosts=(*default_hosts(options.allow_remote), *options.allow_host),
+            allowed_hosts=(*default_hosts(options.allow_remote),
+                           *host_patterns("--allow-host", options.allow_host)),
             allow_remote=options.allow_remote, certificate=certificate,
             private_key=private_key)
     except ValueError as error:
-        return _complain(str(error).replace("allowed_hosts must hold", "--allow-host takes"))
+        return _complain(str(error))
     try:
         emulator.start()
     except OSError as error:

@@ -19,7 +19,7 @@ from .._frontend import AzureFrontend
 from .._models import RRRenderingSessionProperties
 from .._params import CreateRenderingSessionParams, UpdateRenderingSessionParams
 from .._results import (
-    ARRRenderingSessionStatus, ARRResult, RRException, RRSessionGeneralContext,
+    ENDED, ARRRenderingSessionStatus, ARRResult, RRException, RRSessionGeneralContext,
 )
 from .._runtime.dispatcher import Dispatcher
 from .._runtime.operation import IAsync
@@ -36,8 +36,6 @@ logger = logging.getLogger("arr.unity")
 Seconds = Union[int, float]
 
 DESTROY_SECONDS = 3.0  # that destroy() may wait for the machine to be stopped
-_ENDED = (ARRRenderingSessionStatus.Stopped, ARRRenderingSessionStatus.Expired,
-          ARRRenderingSessionStatus.Error)
 
 
 class ARRServiceUnity(ServiceEvents):
@@ -284,7 +282,7 @@ class ARRServiceUnity(ServiceEvents):
             logger.log(level, "session %s is %s%s", session.session_uuid, properties.status,
                        f": {properties.message}" if properties.message else "")
             self._changed._raise(session)
-        if properties.status in _ENDED:
+        if properties.status in ENDED:
             self._end(session)
 
     def _end(self, session: AzureSession) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import gc
 import weakref
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Iterator, List
 
 import pytest
 
 from arr import ARRConnectionStatus, ARRResult, AzureFrontend
-from arr._remote_manager import _Change, _RemoteManager
+from arr._remote_manager import _RemoteManager
 
 from ..support.rig import static_account
-from ..support.threads import fast_switching, rounds, together
+from ..support.threads import ScriptedLink, fast_switching, rounds, together
 
 Connected, Disconnected = ARRConnectionStatus.Connected, ARRConnectionStatus.Disconnected
 Connecting = ARRConnectionStatus.Connecting
@@ -35,28 +35,11 @@ def recorded(manager: _RemoteManager) -> List[ARRConnectionStatus]:
     return seen
 
 
-class _Scripted(Dict[str, _Change]):
-    """A link of the chain, at which another thread strikes once: before or after the writing."""
-
-    def __init__(self, before: List[Callable[[], object]],
-                 after: List[Callable[[], object]]) -> None:
-        super().__init__()
-        self.before, self.after = before, after
-
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        if self.before:
-            self.before.pop()()
-        found = super().setdefault(key, default)
-        if self.after:
-            self.after.pop()()
-        return found
-
-
 def test_a_disconnect_in_the_middle_of_connect_is_the_last_event(
         manager: _RemoteManager, frontend: AzureFrontend) -> None:
     seen = recorded(manager)
     results: List[ARRResult] = []
-    manager._latest.next = _Scripted([], [lambda: results.append(manager.disconnect())])
+    manager._latest.next = ScriptedLink([], [lambda: results.append(manager.disconnect())])
     assert manager.connect("host", frontend) == ARRResult.Success
     assert results == [ARRResult.Success]
     assert not manager.is_connected
@@ -68,7 +51,8 @@ def test_of_two_that_connect_at_once_one_is_already_connected(
         manager: _RemoteManager, frontend: AzureFrontend) -> None:
     seen = recorded(manager)
     results: List[ARRResult] = []
-    manager._latest.next = _Scripted([lambda: results.append(manager.connect("b", frontend))], [])
+    manager._latest.next = ScriptedLink(
+        [lambda: results.append(manager.connect("b", frontend))], [])
     assert manager.connect("a", frontend) == ARRResult.AlreadyConnected
     assert results == [ARRResult.Success]
     manager.update()

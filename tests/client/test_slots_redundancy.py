@@ -12,8 +12,8 @@ from arr import ARRResult, AzureSession, IAsync, UpdateRenderingSessionParams
 from arr._runtime.slots import Slot
 
 from ..support.threads import (
-    FAILURE, LIMIT, SUCCESS, Held, Jobs, Recorder, Service, complete, fast_switching, must,
-    pending, rounds, together,
+    FAILURE, LIMIT, SUCCESS, Held, Jobs, Recorder, ScriptedLink, Service, complete,
+    fast_switching, must, pending, rounds, together,
 )
 
 CALLS: Dict[str, Callable[[AzureSession], IAsync[Any]]] = {
@@ -84,28 +84,11 @@ def chain(slot: Slot) -> List[Any]:
     return found
 
 
-class _Scripted(Dict[str, Any]):
-    """A link of the chain, at which another thread strikes once: before or after the writing."""
-
-    def __init__(self, before: List[Callable[[], object]],
-                 after: List[Callable[[], object]]) -> None:
-        super().__init__()
-        self.before, self.after = before, after
-
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        if self.before:
-            self.before.pop()()
-        found = super().setdefault(key, default)
-        if self.after:
-            self.after.pop()()
-        return found
-
-
 def test_a_taker_that_comes_when_the_slot_is_free_is_not_refused_by_one_that_is_late() -> None:
     """A and B find the slot free; B writes first, so A is refused by B, which is pending."""
     slot, a, b = Slot(), pending(), pending()
     granted: List[bool] = []
-    slot._last.next = _Scripted([lambda: granted.append(slot.take(b))], [])
+    slot._last.next = ScriptedLink([lambda: granted.append(slot.take(b))], [])
     assert not slot.take(a)
     assert granted == [True]
 
@@ -118,7 +101,7 @@ def test_a_taker_that_was_overtaken_gets_the_slot_when_it_is_free_again() -> Non
         assert slot.take(b)
         assert b._complete(SUCCESS)
 
-    slot._last.next = _Scripted([strike], [])
+    slot._last.next = ScriptedLink([strike], [])
     assert slot.take(a)
     assert len(chain(slot)) == 1
 
@@ -140,7 +123,7 @@ def test_call_from_a_signal_handler_in_the_middle_of_taking_is_refused() -> None
     """The interrupted call came first, although it does not know yet."""
     slot, interrupted, struck = Slot(), pending(), pending()
     refused: List[bool] = []
-    slot._last.next = _Scripted([], [lambda: refused.append(slot.take(struck))])
+    slot._last.next = ScriptedLink([], [lambda: refused.append(slot.take(struck))])
     assert slot.take(interrupted)
     assert refused == [False]
 

@@ -89,7 +89,7 @@ def test_a_busy_port_is_one_line_and_exit_code_two(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("arguments, word", [
     (["--container-root", "/does/not/exist"], "directory that exists"),
     (["--container-root", ""], "directory that exists"),
-    (["--allow-host", ""], "--allow-host takes"),
+    (["--allow-host", ""], "--allow-host must hold host names"),
     (["--allow-host", "https://a.example"], "without scheme"),
     (["--host", "0.0.0.0"], "--allow-remote"), (["--port", "99999"], "65535"),
     (["--host", "no-such-host.invalid", "--allow-remote"], "choose another with --host"),

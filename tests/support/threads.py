@@ -15,7 +15,7 @@ import time
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Callable, Deque, Iterator, List, Optional, Set, Tuple
+from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Set, Tuple
 
 from arr import ARRResult, AzureFrontend, AzureFrontendAccountInfo, IAsync, SessionLocation
 from arr._results import RRSessionGeneralContext
@@ -92,6 +92,23 @@ class Held:
     def __call__(self, *args: object) -> None:
         self.entered.set()
         assert self.release.wait(LIMIT)
+
+
+class ScriptedLink(Dict[str, Any]):
+    """A link of a chain, at which another thread strikes once: before or after the writing."""
+
+    def __init__(self, before: List[Callable[[], object]],
+                 after: List[Callable[[], object]]) -> None:
+        super().__init__()
+        self.before, self.after = before, after
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        if self.before:
+            self.before.pop()()
+        found = super().setdefault(key, default)
+        if self.after:
+            self.after.pop()()
+        return found
 
 
 def must(happen: threading.Event) -> None:

@@ -127,3 +127,14 @@ function poll(ask, failed) {
     get paused() { return paused; },
   };
 }
+
+// What the head of the page says of the emulator.
+function light(text, kind) {
+  $("live").className = "push live " + kind;
+  put($("live"), text);
+}
+
+function lost(error) {
+  light("no answer", "lost");
+  put($("trouble"), `The emulator does not answer. This page tries again by itself. (${error.message})`);
+}
