@@ -92,7 +92,7 @@ def test_a_call_without_token_or_with_a_forged_one_is_401(client: Client) -> Non
     none = base64.b64encode(b'{"alg":"none"}').decode().rstrip("=")
     assert status_with(client, client.token) == 200
     for forged in ("", "x", "..", "a.b", f"{header}.{longer}.{signature}", f"{none}.{payload}.",
-                   f"{header}.{payload}.", f"{header}.{payload}.{signature[:-2]}AA",
+                   f"{header}.{payload}.", f"{header}.{payload}.{signature[::-1]}",
                    client.token + "x", "\xff.\xff.\xff"):
         assert status_with(client, forged) == 401, forged
 
