@@ -12,7 +12,7 @@ from arr.emulator._http.certificates import Files, self_signed
 
 from ..support.browser import Browser
 from ..support.displays import missing
-from ..support.emulator import LIMIT, Client, Clock, good_ingest
+from ..support.emulator import LIMIT, Client, Client2021, Clock, good_ingest
 from ..support.tls import TlsClient
 
 
@@ -57,4 +57,10 @@ def tls_emulator(clock: Clock, tls_files: Files) -> Iterator[Emulator]:
 @pytest.fixture
 def tls_client(tls_emulator: Emulator, tls_files: Files) -> Iterator[TlsClient]:
     with TlsClient(tls_emulator, tls_files.authority) as client:
+        yield client
+
+
+@pytest.fixture
+def newer(emulator: Emulator) -> Iterator[Client2021]:
+    with Client2021(emulator) as client:
         yield client

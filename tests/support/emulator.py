@@ -7,7 +7,7 @@ import json
 import socket
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Mapping, Optional, Sequence, Union
+from typing import Any, Mapping, Optional, Sequence, TypeVar, Union
 
 from arr.emulator import Emulator
 from arr.emulator._service.ingestions import Report
@@ -55,6 +55,9 @@ class Answer:
         return json.loads(self.body)
 
 
+C = TypeVar("C", bound="Client")
+
+
 class Client:
     """A plain HTTP client of one account on one keep-alive connection."""
 
@@ -66,7 +69,7 @@ class Client:
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
         self._token = ""
 
-    def __enter__(self) -> Client:
+    def __enter__(self: C) -> C:
         return self
 
     def __exit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException],
@@ -118,6 +121,35 @@ class Client:
 
     def status(self, session_id: str) -> str:
         return str(self.properties(session_id)["sessionStatus"])
+
+
+class Client2021(Client):
+    """A plain HTTP client that speaks api-version 2021-01-01."""
+
+    def __init__(self, emulator: Emulator, account_id: str = "", account_key: str = "") -> None:
+        super().__init__(emulator, account_id, account_key)
+        self.prefix = f"/accounts/{self.account_id}"
+
+    def call(self, method: str, path: str, body: object = None,
+             headers: Optional[Mapping[str, str]] = None) -> Answer:
+        """Call a route with the api-version, unless the path has a query of its own."""
+        return super().call(
+            method, path if "?" in path else path + "?api-version=2021-01-01", body, headers)
+
+    def put(self, session_id: str, size: str = "Standard", minutes: int = 10) -> dict[str, Any]:
+        """Create a session."""
+        answer = self.call("PUT", "/sessions/" + session_id,
+                           {"maxLeaseTimeMinutes": minutes, "size": size})
+        assert answer.status == 201, answer.body
+        made: dict[str, Any] = answer.json()
+        return made
+
+    def get(self, session_id: str) -> dict[str, Any]:
+        """Return a session."""
+        answer = self.call("GET", "/sessions/" + session_id)
+        assert answer.status == 200, answer.body
+        found: dict[str, Any] = answer.json()
+        return found
 
 
 def raw(emulator: Emulator, data: bytes, *, finish: bool = False) -> bytes:

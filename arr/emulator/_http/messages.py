@@ -83,8 +83,7 @@ class Reply:
             lines.append(f"Content-Length: {len(self.body)}\r\n")
         if self.content_type:
             lines.append(f"Content-Type: {self.content_type}\r\n")
-        if self.content_type or self.status >= 400:
-            lines.append("X-Content-Type-Options: nosniff\r\n")
+        lines.append("X-Content-Type-Options: nosniff\r\n")
         for name, value in self.headers:
             lines.append(f"{name}: {value}\r\n")
         lines.append("Connection: close\r\n\r\n" if self.close else "\r\n")

@@ -6,11 +6,10 @@ from collections import deque
 from itertools import count
 from random import Random
 from threading import Condition, Event
-from typing import Any
+from typing import Any, Callable
 
 from .._arguments import flag, must_be, number, text, whole, whole_or_none
-from .._http.lenient_json import dumps
-from .._http.messages import Reply
+from .._http.messages import HttpError, Reply
 from .patterns import Pattern, Patterns
 
 _GARBAGE = b'\x00\xff\xfe<garbage>{"sessionId": [}}\xc3\x28'
@@ -82,17 +81,15 @@ class Fault:
         self.fired += 1
         return True
 
-    def spoil(self, reply: Reply) -> Reply:
-        """Return what is sent in place of a good reply."""
+    def spoil(self, reply: Reply, refuse: Callable[[HttpError], Reply]) -> Reply:
+        """Return what is sent in place of a good reply; ``refuse`` writes an error."""
         if self.status is not None or self.body is not None:
             status = 200 if self.status is None else self.status
-            if self.body is not None:
-                body = self.body.encode("utf-8", "surrogatepass")
-            elif status >= 400 and status not in (401, 429):
-                body = dumps({"error": f"Fault {self.id}, made on purpose."})
+            if self.body is None and status >= 400:
+                reply = refuse(HttpError(status, f"Fault {self.id}, made on purpose."))
             else:
-                body = b""
-            reply = Reply(status, body, "application/json; charset=utf-8" if body else "")
+                body = (self.body or "").encode("utf-8", "surrogatepass")
+                reply = Reply(status, body, "application/json; charset=utf-8" if body else "")
         if self.damage == "garbage":
             reply = Reply(reply.status, _GARBAGE, "application/json; charset=utf-8")
         if self.retry_after:

@@ -22,6 +22,9 @@ LIVE = (STARTING, READY)
 
 SIZES = ("small", "big", "standard", "premium")
 
+# The machines got other names in 2020.
+RENAMED = {"small": "standard", "big": "premium"}
+
 RETENTION_SECONDS = 30 * 86_400.0
 
 EVENTS_KEPT = 200
@@ -44,30 +47,37 @@ class LeaseRefused(Exception):
         self.lease = lease  # the present one, in seconds
 
 
+class SessionExists(Exception):
+    """The account has a session of that id already, of another size or lease."""
+
+
 class Session:
     """One rendering session. Its owner's lock guards it.
 
-    ``kept`` is what an era of the protocol keeps of its own text; it goes with any change.
+    ``guid`` is made by the service and names its host; it is the id as well, unless the caller has
+    given one. ``kept`` is what an era keeps of its own text; it goes with any change.
     """
 
-    __slots__ = ("id", "account_id", "size", "created", "created_at", "ready_at", "lease",
-                 "doomed", "stopped_at", "failed_at", "failure", "meter", "_events",
-                 "kept")
+    __slots__ = ("id", "guid", "named", "account_id", "size", "created", "created_at", "ready_at",
+                 "lease", "first_lease", "doomed", "stopped_at", "failed_at", "failure", "meter",
+                 "_events", "kept")
 
-    def __init__(self, session_id: str, account_id: str, size: str, lease: int, *,
-                 now: float, created: float, startup_seconds: float, doomed: str) -> None:
-        self.id = session_id
+    def __init__(self, session_id: str, guid: str, account_id: str, size: str, lease: int, *,
+                 now: float, created: float, startup_seconds: float) -> None:
+        self.id = session_id or guid
+        self.guid = guid
+        self.named = session_id != ""  # by its caller
         self.account_id = account_id
         self.size = size
-        self.lease = lease
+        self.lease = self.first_lease = lease
         self.created = created  # seconds since the epoch, for people; all else is monotonic
         self.created_at = now
         self.ready_at = now + startup_seconds
-        self.doomed = doomed  # why it will end in Error instead of Ready, or ""
+        self.doomed = ""  # why it will end in Error instead of Ready
         self.stopped_at: float | None = None
         self.failed_at: float | None = None
         self.failure = ""
-        self.kept: dict[str, tuple[int, str]] = {}
+        self.kept: dict[str, Any] = {}
         self.meter = Meter()
         self._events: deque[Record | LeaseChange] = deque(maxlen=EVENTS_KEPT)
 
@@ -104,7 +114,12 @@ class Session:
 
     def hostname(self) -> str:
         """Return the name that leads a browser on this machine to the session's inspector."""
-        return self.id + ".localhost"
+        return self.guid + ".localhost"
+
+    def was_made_with(self, size: str, lease: int) -> bool:
+        """Say whether it was created with this size, under any of its names, and this lease."""
+        return lease == self.first_lease and (
+            RENAMED.get(size, size) == RENAMED.get(self.size, self.size))
 
     def stop(self, now: float) -> None:
         """Stop it; stopping an ended session changes nothing."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections import Counter
 from itertools import islice
@@ -14,7 +13,8 @@ from .._arguments import text, whole, whole_or_none
 from .._clock import Clock
 from .ingestions import RUNNING, Ingestion, IngestionPool
 from .journal import Record
-from .sessions import LIVE, SIZES, Session
+from .session_table import SessionTable
+from .sessions import SIZES, Session, SessionExists
 from .tokens import ACCOUNT_ID
 
 Capacity = Union[int, Mapping[str, int], None]
@@ -23,11 +23,7 @@ T = TypeVar("T")
 # How an era writes a session: the session, the monotonic time, the port of the inspector.
 Writer = Callable[[Session, float, int], T]
 
-GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-
-_PRUNE_EVERY = 512
-
-# What has ended is kept for 30 days, but not more than this of it: tests make them by thousands.
+# Of the ingestions that have ended not more than this are kept: tests make them by thousands.
 _ENDED_KEPT = 10_000
 
 
@@ -74,12 +70,8 @@ class State:
         self._ingestion_seconds = ingestion_seconds
         self._lock = Lock()
         self._accounts: dict[str, Account] = {}
-        self._sessions: dict[str, Session] = {}
-        # The sessions that may still be live. An ended one is dropped when it is next met: ending
-        # is final, so that changes no answer.
-        self._live: dict[str, Session] = {}
+        self._sessions = SessionTable()
         self._ingestions: dict[str, Ingestion] = {}
-        self._created = 0
         self._capacity: dict[str, int | None] = {}
         self.set_capacity(capacity)
         self._first_capacity = dict(self._capacity)
@@ -99,61 +91,58 @@ class State:
 
     def create_session(self, account_id: str, size: str, lease: int, record: Record) -> str:
         """Create a session and return its id; without capacity it will end in Error."""
-        now, created = self._clock.monotonic(), self._clock.time()
-        session_id = new_guid()
+        session = self._new(account_id, "", size, lease)
         with self._lock:
-            self._prune(now)
-            limit = self._capacity[size]
-            doomed = ""
-            if limit is not None and limit <= sum(
-                    session.size == size and not session.doomed for session in self._living(now)):
-                doomed = (f"There is no capacity for a virtual machine of size '{size}' at the "
-                          "moment. Stop a session of this size, or try again later.")
-            session = Session(session_id, account_id, size, lease, now=now, created=created,
-                              startup_seconds=self._startup_seconds, doomed=doomed)
-            self._sessions[session_id] = self._live[session_id] = session
-            session.note(record)
-        return session_id
+            self._add(session, record)
+        return session.id
+
+    def put_session(self, account_id: str, session_id: str, size: str, lease: int, record: Record,
+                    write: Writer[T]) -> tuple[bool, T]:
+        """Create a session under an id of the caller's own, unless it is there.
+
+        Return whether it is new, and what ``write`` makes of it; raise SessionExists when there is
+        one of that id but of another size or lease.
+        """
+        made = self._new(account_id, session_id, size, lease)
+        now = made.created_at
+        with self._lock:
+            found = self._sessions.find(account_id, session_id, now)
+            if found is None:
+                self._add(made, record)
+            elif not found.was_made_with(size, lease):
+                raise SessionExists
+            return found is None, write(found or made, now, self.port)
 
     def note(self, account_id: str, session_id: str, record: Record) -> None:
         """Remember that a request is about a session, whatever comes of it."""
-        with self._lock:
-            session = self._sessions.get(session_id.lower())
-            if session is not None and session.account_id.lower() == account_id.lower():
-                session.note(record)
-
-    def knows(self, account_id: str, session_id: str) -> bool:
-        """Say whether the account has a session of that id."""
         now = self._clock.monotonic()
         with self._lock:
-            return self._find(account_id, session_id, now) is not None
+            account = self._accounts.get(account_id.lower())
+            if account is None:
+                return
+            session = self._sessions.find(account.id, session_id, now)
+            if session is not None:
+                session.note(record)
 
     def view(self, account_id: str, session_id: str, write: Writer[T]) -> T | None:
         """Return what ``write`` makes of a session, None when the account has no such session."""
         now = self._clock.monotonic()
         with self._lock:
-            session = self._find(account_id, session_id, now)
+            session = self._sessions.find(account_id, session_id, now)
             return None if session is None else write(session, now, self.port)
 
     def view_live(self, account_id: str, write: Writer[T]) -> list[T]:
         """Return what ``write`` makes of each session that is Starting or Ready, oldest first."""
         now = self._clock.monotonic()
         with self._lock:
-            found, ended = [], False
-            for session in self._live.values():
-                if session.status(now) not in LIVE:
-                    ended = True
-                elif session.account_id == account_id:
-                    found.append(write(session, now, self.port))
-            if ended:
-                self._living(now)
-            return found
+            return [write(session, now, self.port) for session in self._sessions.live(now)
+                    if session.account_id == account_id]
 
     def extend(self, account_id: str, session_id: str, lease: int) -> bool:
         """Set a larger total lease; return False for no such session, raise LeaseRefused."""
         now = self._clock.monotonic()
         with self._lock:
-            session = self._find(account_id, session_id, now)
+            session = self._sessions.find(account_id, session_id, now)
             if session is not None:
                 session.extend(now, lease)
             return session is not None
@@ -162,7 +151,7 @@ class State:
         """Stop a session, ended or not; return False when there is no such session."""
         now = self._clock.monotonic()
         with self._lock:
-            session = self._find(account_id, session_id, now)
+            session = self._sessions.find(account_id, session_id, now)
             if session is not None:
                 session.stop(now)
             return session is not None
@@ -171,36 +160,42 @@ class State:
         """End a live session in Error; return False when there is none such."""
         now = self._clock.monotonic()
         with self._lock:
-            session = self._live.get(session_id.lower())
+            session = self._sessions.find_live(session_id, now)
             return session is not None and session.fail(now, message)
 
     def end(self, session_id: str) -> bool:
         """Stop a live session of any account; return False when there is none such."""
         now = self._clock.monotonic()
         with self._lock:
-            session = self._live.get(session_id.lower())
-            if session is None or session.status(now) not in LIVE:
-                return False
-            session.stop(now)
-            return True
+            session = self._sessions.find_live(session_id, now)
+            if session is not None:
+                session.stop(now)
+            return session is not None
 
     def lengthen(self, session_id: str, minutes: object) -> int | None:
         """Add to a live session's lease; return its seconds now, None for no such session."""
         seconds = whole("minutes", minutes, 1, 10**7) * 60
         now = self._clock.monotonic()
         with self._lock:
-            session = self._live.get(session_id.lower())
-            if session is None or session.status(now) not in LIVE:
+            session = self._sessions.find_live(session_id, now)
+            if session is None:
                 return None
             session.extend(now, session.lease + seconds)
             return session.lease
 
-    def inspect(self, session_id: str) -> dict[str, Any] | None:
-        """Return what the inspector page shows of a session."""
+    def is_at_host(self, account_id: str, guid: str) -> bool:
+        """Say whether the host name that begins with this GUID is of a session of the account."""
         now = self._clock.monotonic()
         with self._lock:
-            session = self._sessions.get(session_id)
-            if session is None or session.forgotten(now):
+            session = self._sessions.at_host(guid, now)
+            return session is not None and session.account_id == account_id
+
+    def inspect(self, guid: str) -> dict[str, Any] | None:
+        """Return what the inspector page at this host name shows of its session."""
+        now = self._clock.monotonic()
+        with self._lock:
+            session = self._sessions.at_host(guid, now)
+            if session is None:
                 return None
             shown = session.snapshot(now)
             shown["phases"] = [{"status": status, "after_seconds": at - session.created_at}
@@ -253,7 +248,6 @@ class State:
         self._pool.forget_waiting()
         with self._lock:
             self._sessions.clear()
-            self._live.clear()
             self._ingestions.clear()
             self._capacity = dict(self._first_capacity)
 
@@ -263,8 +257,7 @@ class State:
         with self._lock:
             accounts = [account.id for account in self._accounts.values()]
             capacity = dict(self._capacity)
-            sessions = [session.snapshot(now) for session in self._sessions.values()
-                        if not session.forgotten(now)]
+            sessions = [session.snapshot(now) for session in self._sessions.known(now)][::-1]
             ingestions = list(self._ingestions.values())
         return {
             "accounts": accounts,
@@ -279,11 +272,9 @@ class State:
         with self._lock:
             accounts = [account.id for account in self._accounts.values()]
             capacity = dict(self._capacity)
-            counts = Counter(session.status(now) for session in self._sessions.values()
-                             if not session.forgotten(now))
-            newest = (session for session in reversed(self._sessions.values())
-                      if not session.forgotten(now))
-            sessions = [session.snapshot(now) for session in islice(newest, limit)]
+            counts = Counter(session.status(now) for session in self._sessions.known(now))
+            sessions = [session.snapshot(now)
+                        for session in islice(self._sessions.known(now), limit)]
             ingestions = list(self._ingestions.values())
         return {
             "accounts": accounts,
@@ -294,26 +285,21 @@ class State:
             "ingestions": [_brief(each.snapshot(now)) for each in ingestions[:-limit - 1:-1]],
         }
 
+    def _new(self, account_id: str, session_id: str, size: str, lease: int) -> Session:
+        return Session(session_id, new_guid(), account_id, size, lease,
+                       now=self._clock.monotonic(), created=self._clock.time(),
+                       startup_seconds=self._startup_seconds)
+
     # under the lock
 
-    def _find(self, account_id: str, session_id: str, now: float) -> Session | None:
-        session = self._sessions.get(session_id.lower())
-        if session is None or session.account_id != account_id or session.forgotten(now):
-            return None
-        return session
-
-    def _living(self, now: float) -> list[Session]:
-        living = [session for session in self._live.values() if session.status(now) in LIVE]
-        if len(living) < len(self._live):
-            self._live = {session.id: session for session in living}
-        return living
-
-    def _prune(self, now: float) -> None:
-        self._created += 1
-        if self._created % _PRUNE_EVERY == 0:
-            live = {session.id for session in self._living(now)}
-            ended = [session for session in self._sessions.values()
-                     if session.id not in live and not session.forgotten(now)]
-            kept = live.union(session.id for session in ended[-_ENDED_KEPT:])
-            self._sessions = {key: session for key, session in self._sessions.items()
-                              if key in kept}
+    def _add(self, session: Session, record: Record) -> None:
+        """Add a new session; without capacity it will end in Error."""
+        limit = self._capacity[session.size]
+        if limit is not None and limit <= sum(
+                each.size == session.size and not each.doomed
+                for each in self._sessions.live(session.created_at)):
+            session.doomed = (
+                f"There is no capacity for a virtual machine of size '{session.size}' at the "
+                "moment. Stop a session of this size, or try again later.")
+        self._sessions.add(session, session.created_at)
+        session.note(record)

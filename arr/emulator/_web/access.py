@@ -6,6 +6,7 @@ from .._http.messages import HttpError, Reply
 from .._service.state import Account
 from .._service.tokens import bearer, key_matches
 from .call import NO_STORE, Call, json_reply
+from .eras import era_of
 
 
 def token(call: Call) -> Reply:
@@ -49,7 +50,8 @@ def authenticate(call: Call) -> None:
     if account_id is None:
         raise HttpError(401, "the access token is forged or has expired; ask for a new one")
     if account_id.lower() != call.params["account"].lower():
-        raise HttpError(401, "the access token belongs to another account")
+        raise HttpError(era_of(call.request.segments).foreign_token,
+                        "the access token belongs to another account")
     call.account_id = account_id
     throttle(call)
 

@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from .._http.messages import HttpError, Reply
-from .._service.sessions import EXPIRED, LIVE, READY, SIZES, LeaseRefused, Session
+from .._service.sessions import EXPIRED, LIVE, READY, RENAMED, SIZES, LeaseRefused, Session
 from .call import JSON, NO_STORE, Call, json_reply
 from .timespan import format_timespan, parse_timespan
 
@@ -19,6 +19,8 @@ _MAX_TEXT = 8_192
 
 # The port of the documents of 2020. Nothing listens there: `RemoteManager.connect` is a stub.
 HANDSHAKE_PORT = 50051
+
+_OLD_NAMES = {new: old for old, new in RENAMED.items()}
 
 _READY_HEAD = '{"message":null,"sessionElapsedTime":"'
 
@@ -143,13 +145,18 @@ def _write_ready(session: Session, now: float, inspector_port: int) -> str:
     return _READY_HEAD + format_timespan(now - session.ready_at) + '",' + kept[1]
 
 
+def _size(session: Session) -> str:
+    """Return a size that programs of 2019 know, unless the session was made with another here."""
+    return _OLD_NAMES[session.size] if session.named else session.size
+
+
 def _tail(session: Session, status: str, quoted_hostname: str = "null", inspector_port: int = 0,
           handshake_port: int = 0) -> str:
     return (
         f'"sessionHostname":{quoted_hostname},'
         f'"sessionId":"{session.id}",'
         f'"sessionMaxLeaseTime":"{format_timespan(session.lease)}",'
-        f'"sessionSize":"{session.size}",'
+        f'"sessionSize":"{_size(session)}",'
         f'"sessionStatus":"{status}",'
         f'"connectionProperties":{{"arrInspectorPort":{inspector_port},'
         f'"handshakePort":{handshake_port}}}}}')

@@ -46,11 +46,3 @@ def json_reply(value: object, status: int = 200,
                headers: tuple[tuple[str, str], ...] = ()) -> Reply:
     """Return a reply with a JSON body."""
     return Reply(status, dumps(value), JSON, headers)
-
-
-def error_reply(error: HttpError) -> Reply:
-    """Return the reply of a refused request: ``{"error": text}``, as the service wrote in 2020."""
-    # 401 and 429 had no body in any recording or description.
-    if error.status in (401, 429):
-        return Reply(error.status, headers=error.headers)
-    return json_reply({"error": str(error)}, error.status, error.headers)

@@ -81,7 +81,7 @@ def _check(call: Call, token: str) -> None:
         raise HttpError(401, "The token is missing, forged or expired. Call "
                              "connect_to_arr_inspector_async() again and open the new file.")
     account = service.state.account(account_id)
-    if account is None or not service.state.knows(account.id, call.params["id"]):
+    if account is None or not service.state.is_at_host(account.id, call.params["id"]):
         raise _gone()
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import base64
 import logging
 import os
+import re
 import time
 
 from .._http.guard import check_change, check_host
 from .._http.messages import HttpError, Reply, Request, http_date
 from .._service.journal import Record, clean
 from .._service.service import Service
-from .._service.state import GUID
 from .access import authenticate
-from .call import Call, error_reply
+from .call import Call
+from .eras import V1, Era, era_of
 from .routes import INSPECTOR, OWN, SERVICE, Route, find
 
 _log = logging.getLogger("arr.emulator")
+
+_SESSION_HOST = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.localhost")
 
 
 class Responder:
@@ -32,36 +35,39 @@ class Responder:
         """Answer one request; never raises."""
         began = time.perf_counter()
         record: Record | None = None
+        era = era_of(request.segments)
         try:
             check_host(request, self._host, self._allow_remote)
-            session_id = request.host[:-10] if request.host.endswith(".localhost") else ""
-            inspector = GUID.fullmatch(session_id) is not None
+            session_host = _SESSION_HOST.fullmatch(request.host)
             try:
-                route, params = find(request.method, request.segments, inspector=inspector)
+                route, params = find(request.method, request.segments,
+                                     inspector=session_host is not None)
             except HttpError:
                 # Shown among the requests too: a client whose paths are wrong is what one looks
                 # for there.
                 if request.segments[:1] in (("v1",), ("accounts",)):
                     record = self._open(request, "")
                 raise
-            if inspector:
-                params["id"] = session_id
+            if session_host is not None:
+                params["id"] = session_host[1]
             if route.kind in (OWN, INSPECTOR):
                 reply = self._own(route, Call(self._service, request, params, None))
             else:
                 record = self._open(request, route.name)
-                reply = self._serve(route, Call(self._service, request, params, record), record)
+                reply = self._serve(route, Call(self._service, request, params, record), record,
+                                    era)
         except HttpError as error:
-            reply = error_reply(error)
+            reply = era.refuse(error)
             self._explain(record, error)
         except Exception:
             _log.error("internal error in the emulator", exc_info=True)
-            reply = error_reply(HttpError(500, "Internal error; see the log of the emulator."))
+            reply = era.refuse(HttpError(500, "Internal error; see the log of the emulator."))
+        reply.headers += era.headers
         return self._finish(reply, request, record, began)
 
     def refuse(self, error: HttpError) -> Reply:
         """Answer something that was no complete request."""
-        reply = error_reply(error)
+        reply = V1.refuse(error)
         self._stamp(reply)
         _log.info("refused: %d %s", error.status, clean(str(error), 200))
         return reply
@@ -81,7 +87,7 @@ class Responder:
         except (TypeError, ValueError) as error:  # a value that the command does not take
             raise HttpError(400, f"{error}.") from None
 
-    def _serve(self, route: Route, call: Call, record: Record) -> Reply:
+    def _serve(self, route: Route, call: Call, record: Record, era: Era) -> Reply:
         method, segments = call.request.method, call.request.segments
         if "sessions/{id}" in route.path:
             # Whatever comes of it: refused calls and faults are what one looks for.
@@ -100,11 +106,11 @@ class Responder:
                     authenticate(call)
                 reply = route.handler(call)
         except HttpError as error:
-            reply = error_reply(error)
+            reply = era.refuse(error)
             self._explain(record, error)
         record.account_id = call.account_id
         if fault is not None:
-            reply = fault.spoil(reply)
+            reply = fault.spoil(reply, era.refuse)
         if hold is not None:
             self._service.faults.block(hold)
         return reply

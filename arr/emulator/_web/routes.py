@@ -11,6 +11,7 @@ from .._http.messages import HttpError
 from . import access as _access
 from . import admin as _admin
 from . import api_2019 as _v1
+from . import api_2021 as _2021
 from . import pages as _pages
 from .call import Handler
 
@@ -30,6 +31,7 @@ class Route(NamedTuple):
 
 
 _V1 = "v1/accounts/{account}/"
+_SESSIONS = "accounts/{account}/sessions"
 
 ROUTES = (
     Route("token", "GET", "accounts/{account}/token", _access.token, STS),
@@ -43,6 +45,14 @@ ROUTES = (
     Route("update_rendering_session", "PATCH", _V1 + "sessions/{id}", _v1.update_session,
           SERVICE),
     Route("stop_rendering_session", "DELETE", _V1 + "sessions/{id}", _v1.stop_session, SERVICE),
+
+    Route("begin_rendering_session", "PUT", _SESSIONS + "/{id}", _2021.put_session, SERVICE),
+    Route("get_rendering_session", "GET", _SESSIONS + "/{id}", _2021.get_session, SERVICE),
+    Route("extend_rendering_session", "PATCH", _SESSIONS + "/{id}", _2021.update_session,
+          SERVICE),
+    Route("end_rendering_session", "POST", _SESSIONS + "/{id}/:stop", _2021.stop_session,
+          SERVICE),
+    Route("list_rendering_sessions", "GET", _SESSIONS, _2021.list_sessions, SERVICE),
 
     Route("page", "GET", "", _pages.state_page, OWN),
     Route("state", "GET", "_emulator/state", _admin.state, OWN),

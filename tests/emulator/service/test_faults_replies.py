@@ -143,8 +143,8 @@ def test_a_pattern_is_the_end_of_a_path(emulator: Emulator, client: Client, meth
 
 @pytest.mark.parametrize("method, path, near", [
     ("GTE", "sessions", "GET sessions"), ("GET", "propertys", "GET sessions/*/properties"),
-    ("*", "propertys", "GET sessions/*/properties"), ("PUT", "*", ""), ("PUT", "sessions", ""),
-    ("POST", "properties", ""), ("GET", "sessions/some-id", "GET sessions"),
+    ("*", "propertys", "GET sessions/*/properties"), ("TRACE", "*", ""), ("PUT", "sessions", ""),
+    ("POST", "properties", ""), ("GET", "models/some-id", ""),
     ("PATCH", "sessions/create", "POST sessions/create"), ("POST", "session/create", ""),
     ("GET", "model/*/status", "GET models/*/status"), ("GET", "some-id", ""),
     ("GET", "sessions/{id}/properties", "GET sessions/*/properties"), ("GET", "/properties", ""),

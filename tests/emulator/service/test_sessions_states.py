@@ -6,7 +6,7 @@ import pytest
 
 from arr.emulator import Emulator
 
-from ...support.emulator import Client, Clock
+from ...support.emulator import Client, Client2021, Clock
 
 OTHER = "11111111-2222-4333-8444-555555555555"
 DAY = 86_400
@@ -138,16 +138,21 @@ def test_an_ended_session_is_remembered_for_thirty_days(client: Client, clock: C
 
 def test_thousands_of_ended_sessions_do_not_pile_up(
         emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    from arr.emulator._service import state as _state
+    from arr.emulator._service import session_table
 
-    monkeypatch.setattr(_state, "_PRUNE_EVERY", 10)
-    monkeypatch.setattr(_state, "_ENDED_KEPT", 5)
-    with Client(emulator) as client:
+    monkeypatch.setattr(session_table, "_PRUNE_EVERY", 10)
+    monkeypatch.setattr(session_table, "_ENDED_KEPT", 5)
+    with Client(emulator) as client, Client2021(emulator) as newer:
         living = client.create()
-        for _ in range(60):
+        newer.put("living")
+        for number in range(30):
             client.call("DELETE", "/sessions/" + client.create())
-        assert client.status(living) == "Starting"
-    assert len(emulator.state()["sessions"]) <= 5 + 1 + 10
+            newer.put(f"ended-{number}")
+            newer.call("POST", f"/sessions/ended-{number}/:stop")
+        assert client.status(living) == newer.get("living")["status"] == "Starting"
+        assert newer.call("GET", "/sessions/ended-0").status == 404
+        assert newer.get("ended-29")["status"] == "Stopped"
+    assert len(emulator.state()["sessions"]) <= 5 + 2 + 10
 
 
 def test_a_clock_outside_of_the_calendar_does_no_harm(client: Client, clock: Clock) -> None:
