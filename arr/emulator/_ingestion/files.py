@@ -10,7 +10,7 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from .containers.base import Container, check_name
 from .refusals import (
-    IngestionError, MAX_FILES, MAX_MODEL_BYTES, MAX_URI, MissingFile, NotAFile, shown,
+    ASSET, MAX_FILES, MAX_MODEL_BYTES, MAX_URI, IngestionError, MissingFile, NotAFile, shown,
 )
 from .spool import Span, Spool, StoredFile
 from .textures import candidates
@@ -51,7 +51,9 @@ class ModelFiles:
         except MissingFile:
             raise IngestionError(
                 f"Model not found: {shown(self.model)} is not in the input container, "
-                + self._what_is_there()) from None
+                + self._what_is_there(), cause=ASSET) from None
+        except NotAFile as error:
+            raise NotAFile(str(error), cause=ASSET) from None
 
     def small(self, name: str, limit: int) -> bytes | None:
         """Return the bytes of a file beside the model that is read but not packed."""

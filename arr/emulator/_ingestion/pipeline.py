@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Sequence, cast
 
 from .archive import write_archive
-from .containers import open_container
+from .containers import INPUT_SIDE, OUTPUT_SIDE, open_container
 from .containers.base import Container, check_name
 from .files import LISTED, ModelFiles
 from .formats import describe
@@ -21,7 +21,7 @@ from .formats.model_info import ModelInfo
 from .layouts import LAYOUT_2019, Layout, stem_of, unread
 from .materials import material_entries
 from .overrides import apply_overrides, parse_overrides
-from .refusals import IngestionError, shown, size_text
+from .refusals import ASSET, INTERNAL, MODEL, OUTPUT, IngestionError, shown, size_text
 from .reports import info_report, result_report
 from .settings import MAX_SETTINGS_BYTES, Settings, default_settings, parse_settings
 from .spool import CHUNK, Spool, StoredFile
@@ -90,15 +90,16 @@ def ingest(model_name: str, model_url: str, asset_container_url: str, *,
     containers: nothing outside them is seen. Without ``output_name`` the archive has the name of
     the model, with the ending of the layout.
     """
-    name = check_name(model_name, "modelName")
+    name = check_name(model_name, "modelName", cause=ASSET)
     report(0.0, "opening the containers")
     with ExitStack() as stack:
         source, target = (
             stack.enter_context(closing(open_container(
                 url, field, container_root=container_root, allowed_hosts=allowed_hosts,
-                prefix=prefix)))
-            for url, field, prefix in ((model_url, "modelUrl", input_prefix),
-                                       (asset_container_url, "assetContainerUrl", output_prefix)))
+                prefix=prefix, side=side)))
+            for url, field, prefix, side in (
+                (model_url, "modelUrl", input_prefix, INPUT_SIDE),
+                (asset_container_url, "assetContainerUrl", output_prefix, OUTPUT_SIDE)))
         report(0.05, "listing the input container")
         # The service lists the container, so a SAS without the right to list fails here as well.
         names = source.names(LISTED)
@@ -107,7 +108,8 @@ def ingest(model_name: str, model_url: str, asset_container_url: str, *,
         try:
             return work.run()
         except IngestionError as error:
-            work.write_result(str(error))
+            if error.cause in (MODEL, ASSET):
+                work.write_result(str(error))
             raise
 
 
@@ -119,7 +121,8 @@ class _Ingestion:
         self._name = name
         self._stem = stem_of(name)
         self._default = self._stem + layout.archive_ending
-        self._archive = check_name(output_name or self._default, "The output name")
+        self._archive = check_name(
+            output_name or self._default, "The output name", cause=OUTPUT)
         self._target = target
         self._names = names
         self._spool = spool
@@ -222,8 +225,8 @@ class _Ingestion:
                               summary=described(info, box), settings=settings)
             except OSError as error:
                 raise IngestionError(
-                    f"The temporary file for the archive cannot be written: {error.strerror}."
-                ) from None
+                    f"The temporary file for the archive cannot be written: {error.strerror}.",
+                    cause=INTERNAL) from None
             size, digest = _measured(archive)
             self._report(0.8, f"writing {self._archive}, {size_text(size)}")
             if self._layout.materials_name:
@@ -242,9 +245,9 @@ class _Ingestion:
                        self._outputs, self._files.warnings)
 
     def _write_json(self, form: str, value: object) -> None:
-        name = form.replace("{stem}", self._stem)
+        name = check_name(form.replace("{stem}", self._stem), "The output name", cause=OUTPUT)
         text = json.dumps(value, indent=2, allow_nan=False).encode() + b"\n"
-        self._target.write(check_name(name, "The output name"), io.BytesIO(text), len(text))
+        self._target.write(name, io.BytesIO(text), len(text))
         self._outputs.append(name)
 
 

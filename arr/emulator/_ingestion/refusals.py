@@ -1,4 +1,4 @@
-"""The error that says why a model is not ingested, and the limits of one model."""
+"""The errors that say why a model is not ingested, their causes, and the limits of one model."""
 
 from __future__ import annotations
 
@@ -12,16 +12,39 @@ MAX_ELEMENTS = 500_000_000  # of one accessor
 MAX_OBJECTS = 16_777_215  # of each kind in one model, as the documentation of 2020 says
 MAX_MATERIALS = 65_535
 
+MODEL = "model"  # it is broken, not supported, or a file that it refers to is missing
+ASSET = "asset"  # the model file itself is not in the input container
+INPUT_ACCESS = "input access"  # the SAS is wrong, expired or lacks a permission; or no access
+OUTPUT_ACCESS = "output access"
+INPUT = "input container"  # it is not there, not reached, not allowed, or fails
+OUTPUT = "output container"
+INTERNAL = "internal"  # this machine fails, its disk is full
+
 
 class IngestionError(Exception):
-    """The reason why a model cannot be ingested, as a sentence for people."""
+    """The reason why a model cannot be ingested, as a sentence for people, and its ``cause``."""
+
+    cause = MODEL
+
+    def __init__(self, *arguments: object, cause: str = "") -> None:
+        super().__init__(*arguments)
+        if cause:
+            self.cause = cause
 
 
-class MissingFile(IngestionError):
+class NoAccess(IngestionError):
+    """A container is there, but what was asked of it is not allowed."""
+
+
+class FileRefused(IngestionError):
+    """A container is well, but a file in it cannot be had."""
+
+
+class MissingFile(FileRefused):
     """A container has no file of the name that was asked for."""
 
 
-class NotAFile(IngestionError):
+class NotAFile(FileRefused):
     """What has the name that was asked for is a directory or leads elsewhere."""
 
 

@@ -7,7 +7,7 @@ import tempfile
 from types import TracebackType
 from typing import Iterable, Iterator, NamedTuple
 
-from .refusals import IngestionError
+from .refusals import INTERNAL, IngestionError
 
 CHUNK = 1 << 20
 _IN_MEMORY = 16 << 20
@@ -58,7 +58,8 @@ class Spool:
                 self.size += len(chunk)
         except OSError as error:  # a container has turned its own into reasons
             raise IngestionError(
-                f"The temporary file for the model cannot be written: {error.strerror}.") from None
+                f"The temporary file for the model cannot be written: {error.strerror}.",
+                cause=INTERNAL) from None
         return StoredFile(name, Span(start, self.size - start), digest.hexdigest())
 
     def read(self, span: Span) -> bytes:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 RUNNING, SUCCESS, FAILURE = "Running", "Success", "Failure"
 
+INTERNAL = "internal"  # the cause of a crash; the others are those of IngestionError
+
 _log = logging.getLogger("arr.emulator")
 
 Report = Callable[[float, str], None]
@@ -40,19 +42,21 @@ def default_ingest(model_name: str, model_url: str, asset_container_url: str, *,
                   allowed_hosts=allowed_hosts, report=report)
 
 
-def _is_refusal(error: BaseException) -> bool:
+def _cause_of_refusal(error: BaseException) -> str:
+    """Return the cause that the pipeline names, empty for an error that it did not foresee."""
     try:
         from .._ingestion.pipeline import IngestionError
     except ImportError:
-        return False
-    return isinstance(error, IngestionError)
+        return ""
+    return error.cause if isinstance(error, IngestionError) else ""
 
 
 class Ingestion:
     """One ingestion. The pool's condition guards what the worker writes."""
 
     __slots__ = ("id", "account_id", "model_name", "model_url", "asset_container_url", "created",
-                 "visible_at", "outcome", "progress", "text", "reason", "summary")
+                 "visible_at", "started", "outcome", "progress", "text", "reason", "cause",
+                 "summary")
 
     def __init__(self, ingestion_id: str, account_id: str, model_name: str, model_url: str,
                  asset_container_url: str, *, created: float, visible_at: float) -> None:
@@ -63,10 +67,12 @@ class Ingestion:
         self.asset_container_url = asset_container_url
         self.created = created
         self.visible_at = visible_at  # Running is shown until then, however quick the work was
+        self.started = False  # a worker has taken it; without a thread to be had, none ever does
         self.outcome = RUNNING
         self.progress = 0.0
         self.text = "waiting"
         self.reason = ""
+        self.cause = ""  # of a failure
         self.summary: dict[str, Any] | None = None
 
     def status(self, now: float) -> str:
@@ -88,6 +94,7 @@ class Ingestion:
             "progress": self.progress,
             "text": self.text,
             "reason": self.reason if over else "",
+            "cause": self.cause if over else "",
             "summary": self.summary if over else None,
         }
 
@@ -124,7 +131,8 @@ class IngestionPool:
                     if orphans:
                         self._waiting.clear()
                 for orphan in orphans:
-                    self._finish(orphan, FAILURE, "the emulator could not start a thread", None)
+                    self._finish(orphan, FAILURE, "the emulator could not start a thread", None,
+                                 INTERNAL)
 
     def wait_idle(self, timeout: float | None) -> bool:
         """Wait until no ingestion is queued or running; return False on time-out."""
@@ -147,6 +155,7 @@ class IngestionPool:
                     self._threads -= 1
                     return
                 ingestion = self._waiting.popleft()
+                ingestion.started = True
                 self._busy += 1
             try:
                 self._run(ingestion)
@@ -163,7 +172,7 @@ class IngestionPool:
                 ingestion.text = clean(str(text), 300)
 
         # Whatever happens below, the ingestion must come to an end and the thread must survive.
-        outcome, reason, details = FAILURE, "", None
+        outcome, cause, reason, details = FAILURE, INTERNAL, "", None
         try:
             report(0.0, "reading")
             summary = self._ingest(
@@ -171,9 +180,11 @@ class IngestionPool:
                 container_root=self._container_root, allowed_hosts=self._allowed_hosts,
                 report=report)
             details = dict(summary.as_dict())
-            outcome = SUCCESS
+            outcome, cause = SUCCESS, ""
         except BaseException as error:
-            if _is_refusal(error):
+            refused = _cause_of_refusal(error)
+            if refused:
+                cause = refused
                 reason = clean(str(error)) or "no reason was given"
             else:
                 _log.error("ingestion %s crashed\n%s", ingestion.id,
@@ -181,10 +192,10 @@ class IngestionPool:
                 reason = (f"internal error: {type(error).__name__}; "
                           "the traceback is in the emulator's log")
         finally:
-            self._finish(ingestion, outcome, reason, details)
+            self._finish(ingestion, outcome, reason, details, cause)
 
     def _finish(self, ingestion: Ingestion, outcome: str, reason: str,
-                summary: dict[str, Any] | None) -> None:
+                summary: dict[str, Any] | None, cause: str) -> None:
         name = clean(ingestion.model_name, 200)
         if outcome == SUCCESS:
             _log.info("ingestion %s of %s succeeded", ingestion.id, name)
@@ -194,6 +205,7 @@ class IngestionPool:
             _log.warning("ingestion %s of %s failed: %s", ingestion.id, name, reason)
         with self._changed:
             ingestion.reason = reason
+            ingestion.cause = cause
             ingestion.summary = summary
             ingestion.text = reason or "done"
             if outcome == SUCCESS:

@@ -34,7 +34,9 @@ from arr import (
 from arr.emulator import Emulator, read_archive
 from arr.emulator._ingestion.containers import blob as _blob
 from arr.emulator._ingestion.containers.blob import BlobContainer
-from arr.emulator._ingestion.refusals import IngestionError, MissingFile
+from arr.emulator._ingestion.refusals import (
+    ASSET, INPUT, INPUT_ACCESS, OUTPUT, OUTPUT_ACCESS, IngestionError, MissingFile,
+)
 from arr.emulator._ingestion.pipeline import Summary, ingest
 
 # Azurite's account and key are public; they are the same in every installation.
@@ -227,13 +229,24 @@ def test_an_input_sas_that_does_not_fit_says_why(
     sas = make()
     with pytest.raises(IngestionError, match=reason) as caught:
         run(storage, source=sas)
-    assert "modelUrl" in str(caught.value)
+    assert "modelUrl" in str(caught.value) and caught.value.cause == INPUT_ACCESS
     assert sas.rpartition("sig=")[2] not in str(caught.value)
 
 
 def test_an_output_sas_without_write_permission_says_so(storage: Storage) -> None:
-    with pytest.raises(IngestionError, match="assetContainerUrl.*no write permission"):
+    with pytest.raises(IngestionError, match="assetContainerUrl.*no write permission") as caught:
         run(storage, target=service_sas("arroutput", "rl"))
+    assert caught.value.cause == OUTPUT_ACCESS
+
+
+def test_a_container_that_is_not_there_is_the_cause(storage: Storage) -> None:
+    gone = storage.url("nowhere", service_sas("nowhere", "rlw"))
+    there = storage.url("arrinput", service_sas("arrinput", "rlw"))
+    for source, target, cause in ((gone, there, INPUT), (there, gone, OUTPUT)):
+        with pytest.raises(IngestionError, match="Container not found") as caught:
+            ingest("robots/robot.gltf", source, target, container_root=None, allowed_hosts=HOSTS,
+                   report=lambda progress, text: None)
+        assert caught.value.cause == cause
 
 
 def test_a_container_that_is_not_there_is_named(storage: Storage) -> None:
@@ -249,8 +262,9 @@ def test_an_output_container_that_is_not_there_is_named(storage: Storage) -> Non
 
 
 def test_a_missing_model_is_answered_with_the_names_that_are_there(storage: Storage) -> None:
-    with pytest.raises(IngestionError, match="Model not found.*robots/robot.gltf"):
+    with pytest.raises(IngestionError, match="Model not found.*robots/robot.gltf") as caught:
         run(storage, model="robots/rabbit.gltf")
+    assert caught.value.cause == ASSET
 
 
 def test_a_missing_blob_is_a_missing_file(storage: Storage) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from arr.emulator import Emulator
+from arr.emulator._service.ingestions import Ingestion, IngestionPool
 
 from ...support.emulator import LIMIT, Client, Clock, Summary, good_ingest
 
@@ -48,6 +49,7 @@ def test_it_stays_running_for_the_given_time_however_quick_the_work(
     assert status(client, model_id.upper()) == "Success"
     shown = emulator.state()["ingestions"][0]
     assert shown["summary"] == {"meshes": 1} and shown["progress"] == 1.0
+    assert shown["cause"] == ""
 
 
 def test_it_stays_running_while_the_work_lasts(clock: Clock) -> None:
@@ -77,7 +79,7 @@ def test_a_refused_model_is_failure_with_its_reason(
     pipeline = types.ModuleType("arr.emulator._ingestion.pipeline")
 
     class IngestionError(Exception):
-        pass
+        cause = "asset"
 
     def refuse(*_: Any, **__: Any) -> Any:
         raise IngestionError("box.gltf is missing in https://a/in?sig=SECRET\nsecond line")
@@ -88,6 +90,7 @@ def test_a_refused_model_is_failure_with_its_reason(
     found, shown = run(None, clock)
     assert found == "Failure"
     assert shown["reason"] == "box.gltf is missing in https://a/in?***\\nsecond line"
+    assert shown["cause"] == "asset"
     assert "box.gltf is missing" in caplog.text
     assert "SECRET" not in caplog.text and "Traceback" not in caplog.text
 
@@ -100,6 +103,7 @@ def test_a_crash_is_failure_with_a_traceback_in_the_log(
 
     found, shown = run(crash, clock)
     assert found == "Failure" and error.__name__ in shown["reason"]
+    assert shown["cause"] == "internal"
     assert "Traceback" in caplog.text and "SECRET" not in caplog.text
     assert "SECRET" not in str(shown)
 
@@ -132,6 +136,44 @@ def test_the_pipeline_is_told_the_root_and_the_hosts(tmp_path: Any, clock: Clock
     names, limits = told[0]
     assert names == ("box.gltf", "https://a.blob.core.windows.net/in?sig=SECRET", "file:///out")
     assert limits["container_root"] == tmp_path and limits["allowed_hosts"] == ("only.example",)
+
+
+def test_one_has_begun_once_a_worker_has_taken_it() -> None:
+    working, go_on = Event(), Event()
+    seen: list[bool] = []
+
+    def slow(*_: Any, **__: Any) -> Summary:
+        seen.append(first.started)
+        working.set()
+        assert go_on.wait(LIMIT)
+        return Summary()
+
+    first, second = (Ingestion(name, "account", "m", "file:///in", "file:///out", created=0.0,
+                               visible_at=0.0) for name in ("first", "second"))
+    pool = IngestionPool(slow, workers=1, container_root=None, allowed_hosts=())
+    assert not first.started
+    pool.submit(first)
+    pool.submit(second)
+    assert working.wait(LIMIT)
+    assert seen == [True] and not second.started
+    go_on.set()
+    assert pool.wait_idle(LIMIT)
+    assert second.started
+
+
+def test_a_failure_has_its_cause_only_once_it_is_over(clock: Clock) -> None:
+    from arr.emulator._ingestion.refusals import OUTPUT_ACCESS, IngestionError
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise IngestionError("no", cause=OUTPUT_ACCESS)
+
+    with Emulator(clock=clock, ingest=refuse) as emulator, Client(emulator) as client:
+        begin(client)
+        assert emulator.wait_ingestions(LIMIT)
+        assert emulator.state()["ingestions"][0]["cause"] == ""
+        clock.advance(1)
+        shown = emulator.state()["ingestions"][0]
+        assert (shown["reason"], shown["cause"]) == ("no", "output access")
 
 
 def test_many_ingestions_run_on_few_threads(clock: Clock) -> None:
@@ -169,6 +211,7 @@ def test_without_a_thread_it_is_failure(monkeypatch: pytest.MonkeyPatch, clock: 
         assert emulator.wait_ingestions(LIMIT)
         clock.advance(1)
         assert status(client, model_id) == "Failure"
+        assert emulator.state()["ingestions"][0]["cause"] == "internal"
         monkeypatch.undo()
         model_id = begin(client)
         assert emulator.wait_ingestions(LIMIT)

@@ -13,13 +13,23 @@ from ..refusals import IngestionError
 from .base import CONTROL, Container
 from .directory import DirectoryContainer
 from .folder import FolderContainer
+from .sides import INPUT_SIDE, OUTPUT_SIDE, Side, SidedContainer
+
+__all__ = ["INPUT_SIDE", "OUTPUT_SIDE", "open_container"]
 
 
 def open_container(url: str, field: str, *, container_root: Path | None,
-                   allowed_hosts: Sequence[str], prefix: str = "") -> Container:
+                   allowed_hosts: Sequence[str], prefix: str = "",
+                   side: Side = INPUT_SIDE) -> Container:
     """Return the container of a URL, or a folder in it; ``field`` names the request's field."""
-    container = _whole(url, field, container_root, allowed_hosts)
-    return FolderContainer(container, prefix, field) if prefix else container
+    with side.blamed():
+        container = _whole(url, field, container_root, allowed_hosts)
+        try:
+            folder = FolderContainer(container, prefix, field) if prefix else container
+        except IngestionError:
+            container.close()
+            raise
+    return SidedContainer(folder, side)
 
 
 def _whole(url: str, field: str, container_root: Path | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import BinaryIO, Iterator, Protocol
 
-from ..refusals import IngestionError, shown, size_text
+from ..refusals import MODEL, FileRefused, shown, size_text
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -28,10 +28,11 @@ class Container(Protocol):
         """Let go of connections."""
 
 
-def check_name(name: object, field: str) -> str:
+def check_name(name: object, field: str, *, cause: str = MODEL) -> str:
     """Return the name of a file in a container, or refuse what could lead anywhere else."""
     if not isinstance(name, str) or not name:
-        raise IngestionError(f"{field} is empty: give the path of a file in the container.")
+        raise FileRefused(
+            f"{field} is empty: give the path of a file in the container.", cause=cause)
     reason = None
     if len(name) > _MAX_NAME:
         reason = f"is longer than {_MAX_NAME} characters"
@@ -49,12 +50,12 @@ def check_name(name: object, field: str) -> str:
         except UnicodeEncodeError:
             reason = "is not valid Unicode"
     if reason:
-        raise IngestionError(f"{field} {shown(name)} {reason}.")
+        raise FileRefused(f"{field} {shown(name)} {reason}.", cause=cause)
     return name
 
 
-def too_large(name: str, size: int, limit: int) -> IngestionError:
+def too_large(name: str, size: int, limit: int) -> FileRefused:
     """Return the error of a file above the limit."""
-    return IngestionError(
+    return FileRefused(
         f"The file {shown(name)} is too large: it has {size_text(size)}, and {size_text(limit)} "
         "may still be read for this model.")

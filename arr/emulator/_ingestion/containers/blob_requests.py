@@ -13,7 +13,7 @@ from typing import Callable, Iterator, Mapping
 import requests
 import urllib3
 
-from ..refusals import IngestionError, MissingFile, size_text
+from ..refusals import IngestionError, MissingFile, NoAccess, size_text
 from .local_names import LocalAdapter
 from .sas_url import BlobUrl
 
@@ -194,12 +194,14 @@ class BlobClient:
     def _reason(self, status: int, code: str, detail: bytes, what: str) -> IngestionError:
         where = f"the container of {self._url.field}, {self._url.shown}"
         suffix = f" (status {status}{', ' + code if code else ''})."
-        if status == 404:
+        # This is how a private container answers to a URL without a SAS.
+        hidden = code == "ResourceNotFound" and "sig" not in self._url.parameters
+        if status == 404 and not hidden:
             if code in ("ContainerNotFound", "ResourceNotFound") or what != "read":
                 return IngestionError(f"Container not found: {where}, does not exist{suffix}")
             return MissingFile(f"A blob is not in {where}{suffix}")
-        if status in (401, 403):
-            return IngestionError(
+        if status in (401, 403) or code in _DENIED or hidden:  # a code may come with 400 or 409
+            return NoAccess(
                 f"No access to {what} {'in ' if what != 'list' else ''}{where}: "
                 f"{self._denied(code, detail, what)}{suffix}")
         if status == 412:

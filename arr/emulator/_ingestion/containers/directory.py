@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import BinaryIO, Iterator, Sequence
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from ..refusals import IngestionError, MissingFile, NotAFile, shown
+from ..refusals import (
+    FileRefused, IngestionError, MissingFile, NoAccess, NotAFile, shown,
+)
 from ..spool import CHUNK
 from . import handles
 from .base import CONTROL, check_name, too_large
@@ -59,10 +61,10 @@ def _is_inside(path: str, root: str) -> bool:
     return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
 
 
-def _because(error: OSError) -> str:
+def _failed(what: str, error: OSError) -> IngestionError:
     if error.errno in (errno.EACCES, errno.EPERM):
-        return "the emulator has no permission"
-    return (error.strerror or type(error).__name__).lower()
+        return NoAccess(f"{what}: the emulator has no permission.")
+    return IngestionError(f"{what}: {(error.strerror or type(error).__name__).lower()}.")
 
 
 class DirectoryContainer:
@@ -96,8 +98,7 @@ class DirectoryContainer:
             finally:
                 handles.close(top)
         except OSError as error:
-            raise IngestionError(
-                f"{field} {shown(path)} cannot be opened: {_because(error)}.") from None
+            raise _failed(f"{field} {shown(path)} cannot be opened", error) from None
 
     def names(self, limit: int, prefix: str = "") -> list[str]:
         found: list[str] = []
@@ -132,8 +133,7 @@ class DirectoryContainer:
                 try:
                     chunk = file.read(CHUNK)
                 except OSError as error:
-                    raise IngestionError(
-                        f"The file {shown(name)} cannot be read: {_because(error)}.") from None
+                    raise _failed(f"The file {shown(name)} cannot be read", error) from None
                 if not chunk:
                     return
                 taken += len(chunk)
@@ -159,11 +159,10 @@ class DirectoryContainer:
                     os.unlink(old, dir_fd=fd)
                     raise
         except OSError as error:
-            path = os.path.join(self._folder, *folders, last)
-            reason = "a directory has this name" if os.path.isdir(path) else _because(error)
-            raise IngestionError(
-                f"The file {shown(name)} cannot be written to the container of {self._field}: "
-                f"{reason}.") from None
+            what = f"The file {shown(name)} cannot be written to the container of {self._field}"
+            if os.path.isdir(os.path.join(self._folder, *folders, last)):
+                raise IngestionError(f"{what}: a directory has this name.") from None
+            raise _failed(what, error) from None
 
     def close(self) -> None:
         place, self._place = self._place, self._folder
@@ -171,7 +170,7 @@ class DirectoryContainer:
 
     def _open(self, name: str) -> int:
         if os.name == "nt" and ":" in name:
-            raise IngestionError(f"The file name {shown(name)} holds a colon.")
+            raise FileRefused(f"The file name {shown(name)} holds a colon.")
         *folders, last = self._resolved(check_name(name, "The file name").split("/"), name) or [""]
         if not last:
             raise NotAFile(f"{shown(name)} is not a regular file but a directory.")
@@ -183,8 +182,9 @@ class DirectoryContainer:
         except OSError as error:
             if os.path.isdir(os.path.join(self._folder, *folders, last)):
                 raise NotAFile(f"{shown(name)} is not a regular file but a directory.") from None
-            raise IngestionError(
-                f"The file {shown(name)} cannot be read: {_because(error)}.") from None
+            if error.errno in (errno.ENAMETOOLONG, errno.EINVAL):  # no file can have such a name
+                raise MissingFile(f"The file {shown(name)} is not in the container.") from None
+            raise _failed(f"The file {shown(name)} cannot be read", error) from None
 
     def _resolved(self, parts: Sequence[str], name: str) -> list[str]:
         """Return the steps from the container to what a name means, links followed."""

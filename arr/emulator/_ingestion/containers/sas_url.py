@@ -7,7 +7,7 @@ from typing import NamedTuple, Sequence
 from urllib.parse import parse_qsl
 
 from ..._arguments import is_loopback
-from ..refusals import IngestionError, shown
+from ..refusals import IngestionError, NoAccess, shown
 
 # Written out rather than left to a URL parser, so that what is checked is what is connected to.
 _URL = re.compile(
@@ -76,7 +76,7 @@ def parse_blob_url(url: str, field: str, allowed_hosts: Sequence[str]) -> BlobUr
     pieces = [piece for piece in (match["query"] or "").split("&")
               if piece and piece.partition("=")[0] not in _NOT_SAS]
     if not all(_SAS_KEY.fullmatch(piece.partition("=")[0]) for piece in pieces):
-        raise IngestionError(f"{field} has a query that is not a SAS.")
+        raise NoAccess(f"{field} has a query that is not a SAS.")
     port = f":{int(match['port'])}" if match["port"] else ""
     return BlobUrl(field, f"{scheme}://{host}{port}/{'/'.join(parts)}", bare, loopback,
                    "&".join(pieces))
