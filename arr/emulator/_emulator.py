@@ -46,7 +46,8 @@ class Emulator:
     ``DEFAULT_ALLOWED_HOSTS``; with ``allow_remote`` only those that are not this machine).
     ``capacity`` is the number of live sessions of each size. ``clock`` is any object with
     ``time()`` and ``monotonic()``; sessions, leases, tokens and throttling read no other.
-    ``ingest`` replaces the pipeline.
+    ``ingest`` replaces the pipeline; a conversion of 2020 or 2021 gives it keyword arguments, such
+    as ``layout="2021"``, that an ingestion of 2019 does not.
     ``certificate`` and ``private_key`` are PEM files: with them the same port speaks https as well,
     and plain http to this machine only.
     """

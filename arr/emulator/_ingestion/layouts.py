@@ -1,5 +1,6 @@
 """What lies around a model and its archive, by era: names and schemas, nothing that works.
 
+An era also has its own words for the parts of a request, which texts about them use.
 ``{stem}`` stands for the model's name without its ending. Names of inputs are looked for beside the
 model, those of outputs are written to the output folder.
 """
@@ -13,9 +14,19 @@ from .overrides import OverrideSchema
 from .settings import FILE_NAME, SETTINGS_2019, SETTINGS_2020, SettingsSchema
 
 
+class RequestNames(NamedTuple):
+    """What a request of one era calls the model's name, its two containers, and a folder in one."""
+
+    model: str
+    source: str
+    target: str
+    folder: str = ""  # of ``source`` and of ``target``; 2019 has none
+
+
 class Layout(NamedTuple):
     """The files of one era. An empty name means that the era does not have the file."""
 
+    names: RequestNames
     settings_names: Sequence[str]  # the first that exists is read
     settings: SettingsSchema
     overrides_name: str  # read when it exists and the settings name no other
@@ -27,6 +38,7 @@ class Layout(NamedTuple):
 
 
 LAYOUT_2019 = Layout(
+    names=RequestNames("modelName", "modelUrl", "assetContainerUrl"),
     settings_names=(FILE_NAME,), settings=SETTINGS_2019,
     overrides_name="", overrides=OVERRIDES_2019,
     archive_ending=".ezArchive", materials_name="{stem}_materials.json", info_name="",
@@ -34,11 +46,17 @@ LAYOUT_2019 = Layout(
 
 # From April 2020; the settings file without the model's name is that of the first months.
 LAYOUT_2020 = Layout(
+    names=RequestNames("inputAssetPath", "input", "output", "folderPath"),
     settings_names=("{stem}.ConversionSettings.json", "ConversionSettings.json"),
     settings=SETTINGS_2020,
     overrides_name="{stem}.MaterialOverrides.json", overrides=OVERRIDES_2020,
     archive_ending=".arrAsset", materials_name="", info_name="{stem}.info.json",
     result_name="{stem}.result.json")
+
+LAYOUT_2021 = LAYOUT_2020._replace(names=RequestNames(
+    "relativeInputAssetPath", "inputLocation", "outputLocation", "blobPrefix"))
+
+LAYOUTS = {"2019": LAYOUT_2019, "2020": LAYOUT_2020, "2021": LAYOUT_2021}
 
 
 def stem_of(name: str) -> str:

@@ -86,25 +86,26 @@ def ingest(model_name: str, model_url: str, asset_container_url: str, *,
     """Ingest a model in the calling thread; IngestionError says what is wrong with the input.
 
     ``report`` is called with the progress from 0 to 1 and a text; what it raises ends the work.
-    ``layout`` names the files beside the model and the archive. The prefixes are folders of the
-    containers: nothing outside them is seen. Without ``output_name`` the archive has the name of
-    the model, with the ending of the layout.
+    ``layout`` names the files beside the model and the archive, and the request's fields in texts.
+    The prefixes are folders of the containers: nothing outside them is seen. Without
+    ``output_name`` the archive has the name of the model, with the ending of the layout.
     """
-    name = check_name(model_name, "modelName", cause=ASSET)
+    names = layout.names
+    name = check_name(model_name, names.model, cause=ASSET)
     report(0.0, "opening the containers")
     with ExitStack() as stack:
         source, target = (
             stack.enter_context(closing(open_container(
                 url, field, container_root=container_root, allowed_hosts=allowed_hosts,
-                prefix=prefix, side=side)))
+                prefix=prefix, prefix_field=f"{field}.{names.folder}".rstrip("."), side=side)))
             for url, field, prefix, side in (
-                (model_url, "modelUrl", input_prefix, INPUT_SIDE),
-                (asset_container_url, "assetContainerUrl", output_prefix, OUTPUT_SIDE)))
+                (model_url, names.source, input_prefix, INPUT_SIDE),
+                (asset_container_url, names.target, output_prefix, OUTPUT_SIDE)))
         report(0.05, "listing the input container")
         # The service lists the container, so a SAS without the right to list fails here as well.
-        names = source.names(LISTED)
+        listed = source.names(LISTED)
         spool = stack.enter_context(Spool())
-        work = _Ingestion(name, source, target, names, spool, report, layout, output_name)
+        work = _Ingestion(name, source, target, listed, spool, report, layout, output_name)
         try:
             return work.run()
         except IngestionError as error:

@@ -23,8 +23,16 @@ _log = logging.getLogger("arr.emulator")
 Report = Callable[[float, str], None]
 
 
+# What the eras after 2019 add to an ingestion, with the values that mean 2019.
+_ADDED = {"layout": "2019", "input_prefix": "", "output_prefix": "", "output_name": ""}
+
+
 class Ingest(Protocol):
-    """The pipeline: reads a model, checks it, writes the archive; raises when it cannot."""
+    """The pipeline: reads a model, checks it, writes the archive; raises when it cannot.
+
+    Those of ``layout``, ``input_prefix``, ``output_prefix`` and ``output_name`` that an ingestion
+    has in another way than 2019 are keyword arguments, too: strings.
+    """
 
     def __call__(self, model_name: str, model_url: str, asset_container_url: str, *,
                  container_root: Path | None, allowed_hosts: Sequence[str],
@@ -34,12 +42,13 @@ class Ingest(Protocol):
 
 def default_ingest(model_name: str, model_url: str, asset_container_url: str, *,
                    container_root: Path | None, allowed_hosts: Sequence[str],
-                   report: Report) -> Any:
+                   report: Report, layout: str = "2019", **places: str) -> Any:
     """Run the emulator's own pipeline, which is imported on first use."""
+    from .._ingestion.layouts import LAYOUTS
     from .._ingestion.pipeline import ingest
 
     return ingest(model_name, model_url, asset_container_url, container_root=container_root,
-                  allowed_hosts=allowed_hosts, report=report)
+                  allowed_hosts=allowed_hosts, report=report, layout=LAYOUTS[layout], **places)
 
 
 def _cause_of_refusal(error: BaseException) -> str:
@@ -52,19 +61,29 @@ def _cause_of_refusal(error: BaseException) -> str:
 
 
 class Ingestion:
-    """One ingestion. The pool's condition guards what the worker writes."""
+    """One ingestion. The pool's condition guards what the worker writes.
+
+    ``layout`` is the era whose files lie around the model: "2019", "2020" or "2021". The prefixes
+    are folders of the containers. Without ``output_name`` the archive is named after the model.
+    """
 
     __slots__ = ("id", "account_id", "model_name", "model_url", "asset_container_url", "created",
                  "visible_at", "started", "outcome", "progress", "text", "reason", "cause",
-                 "summary")
+                 "summary", *_ADDED)
 
     def __init__(self, ingestion_id: str, account_id: str, model_name: str, model_url: str,
-                 asset_container_url: str, *, created: float, visible_at: float) -> None:
+                 asset_container_url: str, *, created: float, visible_at: float,
+                 layout: str = "2019", input_prefix: str = "", output_prefix: str = "",
+                 output_name: str = "") -> None:
         self.id = ingestion_id
         self.account_id = account_id
         self.model_name = model_name
         self.model_url = model_url
         self.asset_container_url = asset_container_url
+        self.layout = layout
+        self.input_prefix = input_prefix
+        self.output_prefix = output_prefix
+        self.output_name = output_name
         self.created = created
         self.visible_at = visible_at  # Running is shown until then, however quick the work was
         self.started = False  # a worker has taken it; without a thread to be had, none ever does
@@ -74,6 +93,11 @@ class Ingestion:
         self.reason = ""
         self.cause = ""  # of a failure
         self.summary: dict[str, Any] | None = None
+
+    def added(self) -> dict[str, str]:
+        """Return the arguments of the pipeline that 2019 did not have."""
+        values = {name: str(getattr(self, name)) for name in _ADDED}
+        return {name: value for name, value in values.items() if value != _ADDED[name]}
 
     def status(self, now: float) -> str:
         """Return Running, Success or Failure."""
@@ -178,7 +202,7 @@ class IngestionPool:
             summary = self._ingest(
                 ingestion.model_name, ingestion.model_url, ingestion.asset_container_url,
                 container_root=self._container_root, allowed_hosts=self._allowed_hosts,
-                report=report)
+                report=report, **ingestion.added())
             details = dict(summary.as_dict())
             outcome, cause = SUCCESS, ""
         except BaseException as error:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from arr.emulator._ingestion.archive import read_archive
-from arr.emulator._ingestion.layouts import LAYOUT_2019, LAYOUT_2020, Layout
+from arr.emulator._ingestion.layouts import (
+    LAYOUT_2019, LAYOUT_2020, LAYOUT_2021, LAYOUTS, Layout,
+)
 from arr.emulator._ingestion.pipeline import IngestionError, Summary, ingest
 
 from ...support.fbx_files import binary, scene
@@ -172,13 +174,59 @@ def test_a_model_outside_the_folder_is_not_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("prefix", ["..", "a/../..", "/etc", "a\\b"])
 def test_a_folder_that_leads_elsewhere_is_refused(tmp_path: Path, prefix: str) -> None:
-    with pytest.raises(IngestionError, match="modelUrl"):
-        converted(tmp_path, {"m.gltf": triangle()}, input_prefix=prefix)
+    for layout, field in ((LAYOUT_2019, "modelUrl"), (LAYOUT_2020, "input.folderPath"),
+                          (LAYOUT_2021, "inputLocation.blobPrefix")):
+        with pytest.raises(IngestionError, match=f"^{field} '"):
+            converted(tmp_path, {"m.gltf": triangle()}, layout=layout, input_prefix=prefix)
+
+
+@pytest.mark.parametrize("layout, model, source, target", [
+    (LAYOUT_2019, "modelName", "modelUrl", "assetContainerUrl"),
+    (LAYOUT_2020, "inputAssetPath", "input", "output"),
+    (LAYOUT_2021, "relativeInputAssetPath", "inputLocation", "outputLocation")])
+def test_texts_use_the_names_of_the_era(
+        tmp_path: Path, layout: Layout, model: str, source: str, target: str) -> None:
+    for name in ("in", "out"):
+        (tmp_path / name).mkdir()
+    there, gone = (tmp_path / "in").as_uri(), (tmp_path / "gone").as_uri()
+    for arguments, text in (
+            (("../m", there, there), f"^{model} '../m' has"), (("", there, there), f"^{model} is"),
+            (("m", gone, there), f"^Container not found: {source} '"),
+            (("m", there, gone), f"^Container not found: {target} '"),
+            (("m", "x", there), f"^{source} must be a file:// URL"),
+            (("m", there, "http://a.blob.core.windows.net/c"), f"^{target} must be an https://")):
+        with pytest.raises(IngestionError, match=text):
+            ingest(*arguments, container_root=tmp_path, allowed_hosts=["*.blob.core.windows.net"],
+                   report=lambda progress, text: None, layout=layout)
+
+
+def test_the_era_of_2021_has_the_files_of_2020() -> None:
+    assert LAYOUT_2021._replace(names=LAYOUT_2020.names) == LAYOUT_2020
+    assert LAYOUTS == {"2019": LAYOUT_2019, "2020": LAYOUT_2020, "2021": LAYOUT_2021}
 
 
 def test_an_output_name_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
     with pytest.raises(IngestionError, match="The output name"):
         converted(tmp_path, {"m.gltf": triangle()}, output_name="../x.arrAsset")
+
+
+def test_an_ingestion_carries_its_era_and_its_places_to_the_pipeline(tmp_path: Path) -> None:
+    from arr.emulator._service.ingestions import Ingestion, IngestionPool, default_ingest
+
+    for name in ("in/cars", "out"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "in" / "cars" / "m.gltf").write_bytes(json.dumps(triangle()).encode())
+    pool = IngestionPool(default_ingest, workers=1, container_root=tmp_path, allowed_hosts=())
+    good, bad = (Ingestion(
+        "id", "account", name, (tmp_path / "in").as_uri(), (tmp_path / "out").as_uri(),
+        created=0.0, visible_at=0.0, layout="2021", input_prefix="cars/", output_prefix="done/",
+        output_name="x.arrAsset") for name in ("m.gltf", "../m.gltf"))
+    pool.submit(good)
+    pool.submit(bad)
+    assert pool.wait_idle(30)
+    assert good.outcome == "Success"
+    assert "done/x.arrAsset" in written(tmp_path)
+    assert bad.reason.startswith("relativeInputAssetPath '../m.gltf'") and bad.cause == "asset"
 
 
 def test_warnings_are_logged_and_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

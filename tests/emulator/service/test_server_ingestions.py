@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import sys
 import types
+from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Optional, Sequence
 
 import pytest
 
 from arr.emulator import Emulator
-from arr.emulator._service.ingestions import Ingestion, IngestionPool
+from arr.emulator._service.ingestions import (
+    Ingest, Ingestion, IngestionPool, Report, default_ingest,
+)
 
 from ...support.emulator import LIMIT, Client, Clock, Summary, good_ingest
 
@@ -174,6 +177,45 @@ def test_a_failure_has_its_cause_only_once_it_is_over(clock: Clock) -> None:
         clock.advance(1)
         shown = emulator.state()["ingestions"][0]
         assert (shown["reason"], shown["cause"]) == ("no", "output access")
+
+
+@pytest.mark.parametrize("given, told", [
+    ({}, {}), ({"layout": "2019", "output_name": ""}, {}),
+    ({"layout": "2020", "input_prefix": "a/"}, {"layout": "2020", "input_prefix": "a/"}),
+    ({"layout": "2021", "output_prefix": "b/", "output_name": "c.arrAsset"},
+     {"layout": "2021", "output_prefix": "b/", "output_name": "c.arrAsset"})])
+def test_the_pipeline_is_told_what_2019_did_not_have_only_where_it_is_there(
+        given: dict[str, str], told: dict[str, str]) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def of_today(model_name: str, model_url: str, asset_container_url: str, *,
+                 container_root: Optional[Path], allowed_hosts: Sequence[str],
+                 report: Report) -> Summary:
+        seen.append({})
+        return Summary()
+
+    def of_all_eras(*_: str, container_root: Optional[Path], allowed_hosts: Sequence[str],
+                    report: Report, **more: str) -> Summary:
+        seen.append(more)
+        return Summary()
+
+    ingests: list[Ingest] = [of_all_eras] if told else [of_all_eras, of_today]
+    for ingest in ingests:
+        ingestion = Ingestion("id", "account", "m", "file:///in", "file:///out", created=0.0,
+                              visible_at=0.0, **given)
+        pool = IngestionPool(ingest, workers=1, container_root=None, allowed_hosts=())
+        pool.submit(ingestion)
+        assert pool.wait_idle(LIMIT) and ingestion.outcome == "Success"
+    assert seen == [told] * len(ingests)
+
+
+def test_an_era_that_the_pipeline_does_not_know_is_a_failure() -> None:
+    ingestion = Ingestion("id", "account", "m", "file:///in", "file:///out", created=0.0,
+                          visible_at=0.0, layout="1999")
+    pool = IngestionPool(default_ingest, workers=1, container_root=None, allowed_hosts=())
+    pool.submit(ingestion)
+    assert pool.wait_idle(LIMIT)
+    assert (ingestion.outcome, ingestion.cause) == ("Failure", "internal")
 
 
 def test_many_ingestions_run_on_few_threads(clock: Clock) -> None:

@@ -20,12 +20,13 @@ __all__ = ["INPUT_SIDE", "OUTPUT_SIDE", "open_container"]
 
 def open_container(url: str, field: str, *, container_root: Path | None,
                    allowed_hosts: Sequence[str], prefix: str = "",
-                   side: Side = INPUT_SIDE) -> Container:
-    """Return the container of a URL, or a folder in it; ``field`` names the request's field."""
+                   prefix_field: str = "", side: Side = INPUT_SIDE) -> Container:
+    """Return the container of a URL, or a folder in it; the fields are the request's names."""
     with side.blamed():
         container = _whole(url, field, container_root, allowed_hosts)
         try:
-            folder = FolderContainer(container, prefix, field) if prefix else container
+            folder = FolderContainer(container, prefix, prefix_field or field) if prefix \
+                else container
         except IngestionError:
             container.close()
             raise
