@@ -114,7 +114,7 @@ def _run(options: argparse.Namespace) -> int:
             allowed_hosts=(*default_hosts(options.allow_remote),
                            *host_patterns("--allow-host", options.allow_host)),
             allow_remote=options.allow_remote, certificate=certificate,
-            private_key=private_key)
+            private_key=private_key, storage_url=options.storage_url)
     except ValueError as error:
         return _complain(str(error))
     try:
@@ -230,6 +230,9 @@ def _parser() -> argparse.ArgumentParser:
         help="allow file:// containers inside this directory (default: none allowed)")
     add("--allow-host", action="append", default=[], metavar="HOST",
         help="one more host for Blob containers; may be repeated")
+    add("--storage-url", metavar="URL",
+        help="where the containers of 2020 lie, with {account} and {container} in it (default: "
+             "directories below --container-root, else Azure's own addresses)")
     add = parser.add_argument_group("who may call").add_argument
     add("--account-id", default=DEFAULT_ACCOUNT_ID, metavar="ID",
         help="another account than the one below")

@@ -12,6 +12,7 @@ from ._service.ingestions import Ingest, IngestionPool, default_ingest
 from ._service.patterns import Patterns
 from ._service.service import Service
 from ._service.state import Account, Capacity, State
+from ._service.storage import Storage
 from ._service.tokens import Tokens
 from ._web.responder import Responder
 from ._web.routes import SERVED
@@ -39,7 +40,9 @@ def default_hosts(allow_remote: bool) -> tuple[str, ...]:
 
 
 class Emulator:
-    """The service of December 2019 on this machine; use it in a ``with`` statement.
+    """The service on this machine, as of December 2019, 2020 and api-version 2021-01-01.
+
+    Use it in a ``with`` statement. All eras see the same sessions and models.
 
     Times are seconds. ``container_root`` is the only directory that ``file://`` containers may lie
     in, ``allowed_hosts`` are the only hosts that Blob containers may lie on (by default
@@ -50,6 +53,9 @@ class Emulator:
     as ``layout="2021"``, that an ingestion of 2019 does not.
     ``certificate`` and ``private_key`` are PEM files: with them the same port speaks https as well,
     and plain http to this machine only.
+    ``storage_url`` says where the containers lie that programs of 2020 name by a storage account
+    and a container: ``http://127.0.0.1:10000/{account}/{container}``; by default directories
+    ``{account}/{container}`` below ``container_root``, or without one Azure's own addresses.
     """
 
     # So that a misspelt attribute is an error: what is given to the constructor is set there only.
@@ -66,7 +72,8 @@ class Emulator:
                  allow_remote: bool = False, idle_timeout: float = 120.0,
                  request_timeout: float = 10.0, ingestion_workers: int = 2,
                  ingest: Ingest | None = None, certificate: str | Path | None = None,
-                 private_key: str | Path | None = None) -> None:
+                 private_key: str | Path | None = None,
+                 storage_url: str | None = None) -> None:
         host = text("host", host).lower()
         if not is_loopback(host) and not flag("allow_remote", allow_remote):
             raise ValueError(f"{host!r} can be reached by other machines; the emulator protects "
@@ -79,10 +86,11 @@ class Emulator:
         self.clock: Clock = SystemClock() if clock is None else clock
         self._idle_timeout = number("idle_timeout", idle_timeout, 0.001, 86_400.0)
         self._request_timeout = number("request_timeout", request_timeout, 0.001, 86_400.0)
+        root = None if container_root is None else _path(container_root)
         self._pool = IngestionPool(
             default_ingest if ingest is None else ingest,
             workers=whole("ingestion_workers", ingestion_workers, 1, 64),
-            container_root=None if container_root is None else _path(container_root),
+            container_root=root,
             allowed_hosts=default_hosts(allow_remote) if allowed_hosts is None
             else host_patterns("allowed_hosts", allowed_hosts))
         state = State(
@@ -93,7 +101,7 @@ class Emulator:
         state.add_account(account)
         self._service = Service(
             self.clock, state, Tokens(number("token_seconds", token_seconds, 0.0, 1e9)),
-            Faults(Patterns(SERVED)),
+            Faults(Patterns(SERVED)), Storage(storage_url, root),
             accept_authentication_token=flag("accept_authentication_token",
                                              accept_authentication_token))
         self._responder = Responder(self._service, host=host, allow_remote=allow_remote)

@@ -7,7 +7,7 @@ import math
 import traceback
 from collections import deque
 from threading import Condition, Thread
-from typing import TYPE_CHECKING, Any, Callable, Protocol, Sequence
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol, Sequence
 
 from .journal import clean, redact
 
@@ -21,10 +21,6 @@ INTERNAL = "internal"  # the cause of a crash; the others are those of Ingestion
 _log = logging.getLogger("arr.emulator")
 
 Report = Callable[[float, str], None]
-
-
-# What the eras after 2019 add to an ingestion, with the values that mean 2019.
-_ADDED = {"layout": "2019", "input_prefix": "", "output_prefix": "", "output_name": ""}
 
 
 class Ingest(Protocol):
@@ -60,30 +56,53 @@ def _cause_of_refusal(error: BaseException) -> str:
     return error.cause if isinstance(error, IngestionError) else ""
 
 
+class Work(NamedTuple):
+    """What is asked for: a model, its containers with their SAS, and what an era adds to that."""
+
+    model_name: str
+    model_url: str
+    asset_container_url: str
+    layout: str = "2019"  # the era whose files lie around the model: 2019, 2020 or 2021
+    input_prefix: str = ""  # folders of the containers
+    output_prefix: str = ""
+    output_name: str = ""  # of the archive; without one it is named after the model
+    # Storage account and container of the output, where the caller named these and no URL.
+    output_names: tuple[str, str] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Work {clean(self.model_name, 300)!r}>"  # the URLs hold secrets
+
+    def added(self) -> dict[str, str]:
+        """Return the arguments of the pipeline that 2019 did not have."""
+        return {name: getattr(self, name) for name in _ADDED
+                if getattr(self, name) != self._field_defaults[name]}
+
+    def without_sas(self) -> Work:
+        """Return it as two requests for the same are compared: a fresh SAS makes no difference."""
+        return self._replace(model_url=self.model_url.partition("?")[0],
+                             asset_container_url=self.asset_container_url.partition("?")[0])
+
+
+_ADDED = ("layout", "input_prefix", "output_prefix", "output_name")
+
+
+class IngestionExists(Exception):
+    """The account has an ingestion of that id already, and it is other work."""
+
+
 class Ingestion:
-    """One ingestion. The pool's condition guards what the worker writes.
+    """One ingestion. The pool's condition guards what the worker writes."""
 
-    ``layout`` is the era whose files lie around the model: "2019", "2020" or "2021". The prefixes
-    are folders of the containers. Without ``output_name`` the archive is named after the model.
-    """
+    __slots__ = ("id", "named", "number", "account_id", "work", "created", "visible_at", "started",
+                 "outcome", "progress", "text", "reason", "cause", "summary")
 
-    __slots__ = ("id", "account_id", "model_name", "model_url", "asset_container_url", "created",
-                 "visible_at", "started", "outcome", "progress", "text", "reason", "cause",
-                 "summary", *_ADDED)
-
-    def __init__(self, ingestion_id: str, account_id: str, model_name: str, model_url: str,
-                 asset_container_url: str, *, created: float, visible_at: float,
-                 layout: str = "2019", input_prefix: str = "", output_prefix: str = "",
-                 output_name: str = "") -> None:
+    def __init__(self, ingestion_id: str, account_id: str, work: Work, *, created: float,
+                 visible_at: float, named: bool = False) -> None:
         self.id = ingestion_id
+        self.named = named  # by its caller
+        self.number = 0  # in the order of creation
         self.account_id = account_id
-        self.model_name = model_name
-        self.model_url = model_url
-        self.asset_container_url = asset_container_url
-        self.layout = layout
-        self.input_prefix = input_prefix
-        self.output_prefix = output_prefix
-        self.output_name = output_name
+        self.work = work
         self.created = created
         self.visible_at = visible_at  # Running is shown until then, however quick the work was
         self.started = False  # a worker has taken it; without a thread to be had, none ever does
@@ -93,11 +112,6 @@ class Ingestion:
         self.reason = ""
         self.cause = ""  # of a failure
         self.summary: dict[str, Any] | None = None
-
-    def added(self) -> dict[str, str]:
-        """Return the arguments of the pipeline that 2019 did not have."""
-        values = {name: str(getattr(self, name)) for name in _ADDED}
-        return {name: value for name, value in values.items() if value != _ADDED[name]}
 
     def status(self, now: float) -> str:
         """Return Running, Success or Failure."""
@@ -110,9 +124,9 @@ class Ingestion:
         return {
             "id": self.id,
             "account_id": self.account_id,
-            "model_name": clean(self.model_name, 300),
-            "model_url": clean(self.model_url, 300),
-            "asset_container_url": clean(self.asset_container_url, 300),
+            "model_name": clean(self.work.model_name, 300),
+            "model_url": clean(self.work.model_url, 300),
+            "asset_container_url": clean(self.work.asset_container_url, 300),
             "created": self.created,
             "status": status,
             "progress": self.progress,
@@ -195,14 +209,15 @@ class IngestionPool:
                     ingestion.progress = min(1.0, max(0.0, float(progress)))
                 ingestion.text = clean(str(text), 300)
 
+        work = ingestion.work
         # Whatever happens below, the ingestion must come to an end and the thread must survive.
         outcome, cause, reason, details = FAILURE, INTERNAL, "", None
         try:
             report(0.0, "reading")
             summary = self._ingest(
-                ingestion.model_name, ingestion.model_url, ingestion.asset_container_url,
+                work.model_name, work.model_url, work.asset_container_url,
                 container_root=self._container_root, allowed_hosts=self._allowed_hosts,
-                report=report, **ingestion.added())
+                report=report, **work.added())
             details = dict(summary.as_dict())
             outcome, cause = SUCCESS, ""
         except BaseException as error:
@@ -220,7 +235,7 @@ class IngestionPool:
 
     def _finish(self, ingestion: Ingestion, outcome: str, reason: str,
                 summary: dict[str, Any] | None, cause: str) -> None:
-        name = clean(ingestion.model_name, 200)
+        name = clean(ingestion.work.model_name, 200)
         if outcome == SUCCESS:
             _log.info("ingestion %s of %s succeeded", ingestion.id, name)
             for warning in (summary or {}).get("warnings", ()):

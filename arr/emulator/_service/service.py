@@ -11,6 +11,7 @@ from .faults import Faults
 from .journal import Journal
 from .meter import Meter
 from .state import State
+from .storage import Storage
 from .throttle import Throttle
 from .tokens import Tokens
 
@@ -18,13 +19,14 @@ from .tokens import Tokens
 class Service:
     """All state of one emulator; knows no socket and no protocol."""
 
-    def __init__(self, clock: Clock, state: State, tokens: Tokens, faults: Faults, *,
-                 accept_authentication_token: bool) -> None:
+    def __init__(self, clock: Clock, state: State, tokens: Tokens, faults: Faults,
+                 storage: Storage, *, accept_authentication_token: bool) -> None:
         self.clock = clock
         self.state = state
         self.tokens = tokens
         self.accept_authentication_token = accept_authentication_token
         self.faults = faults
+        self.storage = storage
         self.throttle = Throttle(clock.monotonic)
         self.journal = Journal()
         self.meter = Meter()

@@ -11,7 +11,8 @@ from typing import Any, Callable, Mapping, TypeVar, Union
 
 from .._arguments import text, whole, whole_or_none
 from .._clock import Clock
-from .ingestions import RUNNING, Ingestion, IngestionPool
+from .ingestion_table import IngestionTable
+from .ingestions import Ingestion, IngestionExists, IngestionPool, Work
 from .journal import Record
 from .session_table import SessionTable
 from .sessions import SIZES, Session, SessionExists
@@ -22,9 +23,8 @@ Capacity = Union[int, Mapping[str, int], None]
 T = TypeVar("T")
 # How an era writes a session: the session, the monotonic time, the port of the inspector.
 Writer = Callable[[Session, float, int], T]
-
-# Of the ingestions that have ended not more than this are kept: tests make them by thousands.
-_ENDED_KEPT = 10_000
+# How it writes an ingestion: the ingestion, the monotonic time.
+IngestionWriter = Callable[[Ingestion, float], T]
 
 
 def new_guid() -> str:
@@ -71,7 +71,7 @@ class State:
         self._lock = Lock()
         self._accounts: dict[str, Account] = {}
         self._sessions = SessionTable()
-        self._ingestions: dict[str, Ingestion] = {}
+        self._ingestions = IngestionTable()
         self._capacity: dict[str, int | None] = {}
         self.set_capacity(capacity)
         self._first_capacity = dict(self._capacity)
@@ -206,29 +206,57 @@ class State:
 
     # ingestions
 
-    def create_ingestion(self, account_id: str, model_name: str, model_url: str,
-                         asset_container_url: str) -> str:
+    def create_ingestion(self, account_id: str, work: Work) -> str:
         """Queue an ingestion and return its id."""
-        ingestion = Ingestion(
-            new_guid(), account_id, model_name, model_url, asset_container_url,
-            created=self._clock.time(),
-            visible_at=self._clock.monotonic() + self._ingestion_seconds)
+        ingestion = self._new_ingestion(account_id, new_guid(), work)
         with self._lock:
-            self._ingestions[ingestion.id] = ingestion
-            if len(self._ingestions) > 2 * _ENDED_KEPT:
-                old = [each.id for each in self._ingestions.values() if each.outcome != RUNNING]
-                for each_id in old[:-_ENDED_KEPT]:
-                    del self._ingestions[each_id]
+            self._ingestions.add(ingestion)
         self._pool.submit(ingestion)
         return ingestion.id
 
-    def ingestion_status(self, account_id: str, ingestion_id: str) -> str | None:
-        """Return Running, Success or Failure, None when the account has no such ingestion."""
+    def put_ingestion(self, account_id: str, ingestion_id: str, work: Work,
+                      write: IngestionWriter[T]) -> tuple[bool, T]:
+        """Queue an ingestion under an id of the caller's own, unless it is there.
+
+        Return whether it is new, and what ``write`` makes of it; raise IngestionExists when there
+        is one of that id for other work.
+        """
+        made = self._new_ingestion(account_id, ingestion_id, work, named=True)
+        now = self._clock.monotonic()
         with self._lock:
-            ingestion = self._ingestions.get(ingestion_id.lower())
-        if ingestion is None or ingestion.account_id != account_id:
-            return None
-        return ingestion.status(self._clock.monotonic())
+            found = self._ingestions.find(account_id, ingestion_id, now)
+            if found is None:
+                self._ingestions.add(made)
+            elif found.work.without_sas() != work.without_sas():
+                raise IngestionExists
+            written = write(found or made, now)  # before it can begin
+        if found is None:
+            self._pool.submit(made)
+        return found is None, written
+
+    def view_ingestion(self, account_id: str, ingestion_id: str,
+                       write: IngestionWriter[T]) -> T | None:
+        """Return what ``write`` makes of an ingestion, None when the account has none such."""
+        now = self._clock.monotonic()
+        with self._lock:
+            ingestion = self._ingestions.find(account_id, ingestion_id, now)
+        return None if ingestion is None else write(ingestion, now)
+
+    def page_ingestions(self, account_id: str, after: int, limit: int,
+                        write: IngestionWriter[T]) -> tuple[list[T], int]:
+        """Return what ``write`` makes of ``limit`` ingestions, oldest first, that come after a
+        number; and the number for the next page, 0 when this is the last."""
+        now = self._clock.monotonic()
+        with self._lock:
+            found = self._ingestions.page(account_id, after, limit + 1, now)
+        page = found[:limit]
+        return [write(each, now) for each in page], page[-1].number if len(found) > limit else 0
+
+    def _new_ingestion(self, account_id: str, ingestion_id: str, work: Work,
+                       named: bool = False) -> Ingestion:
+        return Ingestion(ingestion_id, account_id, work, created=self._clock.time(),
+                         visible_at=self._clock.monotonic() + self._ingestion_seconds,
+                         named=named)
 
     # the emulator's own routes
 
@@ -258,7 +286,7 @@ class State:
             accounts = [account.id for account in self._accounts.values()]
             capacity = dict(self._capacity)
             sessions = [session.snapshot(now) for session in self._sessions.known(now)][::-1]
-            ingestions = list(self._ingestions.values())
+            ingestions = self._ingestions.known(now)
         return {
             "accounts": accounts,
             "capacity": capacity,
@@ -275,7 +303,7 @@ class State:
             counts = Counter(session.status(now) for session in self._sessions.known(now))
             sessions = [session.snapshot(now)
                         for session in islice(self._sessions.known(now), limit)]
-            ingestions = list(self._ingestions.values())
+            ingestions = self._ingestions.known(now)
         return {
             "accounts": accounts,
             "capacity": capacity,

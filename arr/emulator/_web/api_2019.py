@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from .._http.messages import HttpError, Reply
+from .._service.ingestions import Ingestion, Work
 from .._service.sessions import EXPIRED, LIVE, READY, RENAMED, SIZES, LeaseRefused, Session
 from .call import JSON, NO_STORE, Call, json_reply
 from .timespan import format_timespan, parse_timespan
@@ -36,13 +37,15 @@ def create_model(call: Call) -> Reply:
         if len(value) > _MAX_TEXT:
             raise HttpError(400, f"{name} is longer than {_MAX_TEXT} characters.")
         texts.append(value)
-    model_id = call.service.state.create_ingestion(call.account_id, *texts)
+    model, source, target = texts
+    model_id = call.service.state.create_ingestion(call.account_id, Work(model, source, target))
     return json_reply({"modelId": model_id})
 
 
 def model_status(call: Call) -> Reply:
     """Say how far an ingestion is."""
-    status = call.service.state.ingestion_status(call.account_id, call.params["id"])
+    status = call.service.state.view_ingestion(call.account_id, call.params["id"],
+                                               Ingestion.status)
     if status is None:
         raise HttpError(404, "This account has no model of that id.")
     return json_reply({"status": status})

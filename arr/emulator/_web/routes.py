@@ -11,7 +11,9 @@ from .._http.messages import HttpError
 from . import access as _access
 from . import admin as _admin
 from . import api_2019 as _v1
-from . import api_2021 as _2021
+from . import api_2020 as _2020
+from . import api_2021_conversions as _conversions
+from . import api_2021_sessions as _sessions
 from . import pages as _pages
 from .call import Handler
 
@@ -31,7 +33,7 @@ class Route(NamedTuple):
 
 
 _V1 = "v1/accounts/{account}/"
-_SESSIONS = "accounts/{account}/sessions"
+_2021 = "accounts/{account}/"
 
 ROUTES = (
     Route("token", "GET", "accounts/{account}/token", _access.token, STS),
@@ -46,13 +48,31 @@ ROUTES = (
           SERVICE),
     Route("stop_rendering_session", "DELETE", _V1 + "sessions/{id}", _v1.stop_session, SERVICE),
 
-    Route("begin_rendering_session", "PUT", _SESSIONS + "/{id}", _2021.put_session, SERVICE),
-    Route("get_rendering_session", "GET", _SESSIONS + "/{id}", _2021.get_session, SERVICE),
-    Route("extend_rendering_session", "PATCH", _SESSIONS + "/{id}", _2021.update_session,
+    Route("convert", "POST", _V1 + "conversions/create", _2020.create, SERVICE),
+    # One page of the documentation of April 2020 wrote it so.
+    Route("convert", "POST", _V1 + "conversion/create", _2020.create, SERVICE),
+    Route("convert_with_sas", "POST", _V1 + "conversions/createWithSharedAccessSignature",
+          _2020.create_with_sas, SERVICE),
+    Route("get_conversion_status", "GET", _V1 + "conversions/{id}", _2020.get_conversion,
           SERVICE),
-    Route("end_rendering_session", "POST", _SESSIONS + "/{id}/:stop", _2021.stop_session,
+    Route("get_conversions", "GET", _V1 + "conversions", _2020.list_conversions, SERVICE),
+
+    Route("begin_rendering_session", "PUT", _2021 + "sessions/{id}", _sessions.put_session,
           SERVICE),
-    Route("list_rendering_sessions", "GET", _SESSIONS, _2021.list_sessions, SERVICE),
+    Route("get_rendering_session", "GET", _2021 + "sessions/{id}", _sessions.get_session,
+          SERVICE),
+    Route("extend_rendering_session", "PATCH", _2021 + "sessions/{id}",
+          _sessions.update_session, SERVICE),
+    Route("end_rendering_session", "POST", _2021 + "sessions/{id}/:stop",
+          _sessions.stop_session, SERVICE),
+    Route("list_rendering_sessions", "GET", _2021 + "sessions", _sessions.list_sessions,
+          SERVICE),
+    Route("begin_asset_conversion", "PUT", _2021 + "conversions/{id}",
+          _conversions.put_conversion, SERVICE),
+    Route("get_asset_conversion", "GET", _2021 + "conversions/{id}",
+          _conversions.get_conversion, SERVICE),
+    Route("list_asset_conversions", "GET", _2021 + "conversions",
+          _conversions.list_conversions, SERVICE),
 
     Route("page", "GET", "", _pages.state_page, OWN),
     Route("state", "GET", "_emulator/state", _admin.state, OWN),
@@ -81,7 +101,7 @@ SERVED = tuple((route.method, route.path) for route in ROUTES
                if route.kind not in (OWN, INSPECTOR))
 
 
-_PARTS = tuple((route, route.path.split("/") if route.path else []) for route in ROUTES)
+_PARTS = tuple((route, route.path.lower().split("/") if route.path else []) for route in ROUTES)
 
 
 def find(method: str, segments: tuple[str, ...], *, inspector: bool,

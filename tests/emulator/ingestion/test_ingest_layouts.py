@@ -211,16 +211,15 @@ def test_an_output_name_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_ingestion_carries_its_era_and_its_places_to_the_pipeline(tmp_path: Path) -> None:
-    from arr.emulator._service.ingestions import Ingestion, IngestionPool, default_ingest
+    from arr.emulator._service.ingestions import Ingestion, IngestionPool, default_ingest, Work
 
     for name in ("in/cars", "out"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "in" / "cars" / "m.gltf").write_bytes(json.dumps(triangle()).encode())
     pool = IngestionPool(default_ingest, workers=1, container_root=tmp_path, allowed_hosts=())
-    good, bad = (Ingestion(
-        "id", "account", name, (tmp_path / "in").as_uri(), (tmp_path / "out").as_uri(),
-        created=0.0, visible_at=0.0, layout="2021", input_prefix="cars/", output_prefix="done/",
-        output_name="x.arrAsset") for name in ("m.gltf", "../m.gltf"))
+    good, bad = (Ingestion("id", "account", Work(
+        name, (tmp_path / "in").as_uri(), (tmp_path / "out").as_uri(), "2021", "cars/", "done/",
+        "x.arrAsset"), created=0.0, visible_at=0.0) for name in ("m.gltf", "../m.gltf"))
     pool.submit(good)
     pool.submit(bad)
     assert pool.wait_idle(30)
@@ -231,12 +230,12 @@ def test_an_ingestion_carries_its_era_and_its_places_to_the_pipeline(tmp_path: P
 
 def test_warnings_are_logged_and_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     from arr.emulator import Emulator
-    from arr.emulator._service.ingestions import Ingestion
+    from arr.emulator._service.ingestions import Ingestion, Work
 
     run(tmp_path, {"m.gltf": triangle(images=[{"uri": "gone.png"}])})
     with Emulator(container_root=tmp_path, ingestion_seconds=0) as emulator:
-        emulator._pool.submit(Ingestion(
-            "id", emulator.account_id, "m.gltf", (tmp_path / "in").as_uri(),
-            (tmp_path / "out").as_uri(), created=0.0, visible_at=0.0))
+        emulator._pool.submit(Ingestion("id", emulator.account_id, Work(
+            "m.gltf", (tmp_path / "in").as_uri(), (tmp_path / "out").as_uri()),
+            created=0.0, visible_at=0.0))
         assert emulator.wait_ingestions()
     assert "names the picture 'gone.png'" in caplog.text

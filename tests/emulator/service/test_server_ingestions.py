@@ -13,10 +13,12 @@ import pytest
 
 from arr.emulator import Emulator
 from arr.emulator._service.ingestions import (
-    Ingest, Ingestion, IngestionPool, Report, default_ingest,
+    Ingest, Ingestion, IngestionPool, Report, Work, default_ingest,
 )
 
 from ...support.emulator import LIMIT, Client, Clock, Summary, good_ingest
+
+WORK = Work("m", "file:///in", "file:///out")
 
 
 def begin(client: Client, name: str = "box.gltf") -> str:
@@ -151,8 +153,8 @@ def test_one_has_begun_once_a_worker_has_taken_it() -> None:
         assert go_on.wait(LIMIT)
         return Summary()
 
-    first, second = (Ingestion(name, "account", "m", "file:///in", "file:///out", created=0.0,
-                               visible_at=0.0) for name in ("first", "second"))
+    first, second = (Ingestion(name, "account", WORK, created=0.0, visible_at=0.0)
+                     for name in ("first", "second"))
     pool = IngestionPool(slow, workers=1, container_root=None, allowed_hosts=())
     assert not first.started
     pool.submit(first)
@@ -185,7 +187,7 @@ def test_a_failure_has_its_cause_only_once_it_is_over(clock: Clock) -> None:
     ({"layout": "2021", "output_prefix": "b/", "output_name": "c.arrAsset"},
      {"layout": "2021", "output_prefix": "b/", "output_name": "c.arrAsset"})])
 def test_the_pipeline_is_told_what_2019_did_not_have_only_where_it_is_there(
-        given: dict[str, str], told: dict[str, str]) -> None:
+        given: dict[str, Any], told: dict[str, str]) -> None:
     seen: list[dict[str, Any]] = []
 
     def of_today(model_name: str, model_url: str, asset_container_url: str, *,
@@ -201,8 +203,7 @@ def test_the_pipeline_is_told_what_2019_did_not_have_only_where_it_is_there(
 
     ingests: list[Ingest] = [of_all_eras] if told else [of_all_eras, of_today]
     for ingest in ingests:
-        ingestion = Ingestion("id", "account", "m", "file:///in", "file:///out", created=0.0,
-                              visible_at=0.0, **given)
+        ingestion = Ingestion("id", "account", WORK._replace(**given), created=0.0, visible_at=0.0)
         pool = IngestionPool(ingest, workers=1, container_root=None, allowed_hosts=())
         pool.submit(ingestion)
         assert pool.wait_idle(LIMIT) and ingestion.outcome == "Success"
@@ -210,8 +211,8 @@ def test_the_pipeline_is_told_what_2019_did_not_have_only_where_it_is_there(
 
 
 def test_an_era_that_the_pipeline_does_not_know_is_a_failure() -> None:
-    ingestion = Ingestion("id", "account", "m", "file:///in", "file:///out", created=0.0,
-                          visible_at=0.0, layout="1999")
+    ingestion = Ingestion("id", "account", WORK._replace(layout="1999"), created=0.0,
+                          visible_at=0.0)
     pool = IngestionPool(default_ingest, workers=1, container_root=None, allowed_hosts=())
     pool.submit(ingestion)
     assert pool.wait_idle(LIMIT)

@@ -1,0 +1,107 @@
+"""What the eras after 2019 share: members of a conversion, names of containers, outputs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Mapping, NamedTuple
+
+from .._http.messages import HttpError
+from .._service.ingestions import Work
+
+PAGE = 50  # conversions of a list
+
+_LONGEST = 8_192
+
+# What each era calls its archive when the caller gives no name.
+_ENDINGS = {"2019": ".ezArchive"}
+ENDING = ".arrAsset"
+
+_BLOB_HOST = re.compile(r"https?://([a-z0-9]+)\.[^/]*/(?:.*/)?([^/]+)", re.IGNORECASE)
+_PATH = re.compile(r"[a-z]+://(?:.*/)?([^/]+)/([^/]+)", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:.*\.)?(?:localhost|[0-9.]+|\[[0-9a-f:.]+\])(?::[0-9]+)?")
+
+
+class Place(NamedTuple):
+    """A container, the SAS for it, and a folder in it."""
+
+    url: str
+    sas: str
+    folder: str
+
+    @property
+    def full_url(self) -> str:
+        """The URL with its SAS, as the pipeline takes it. It is a secret."""
+        return f"{self.url}?{self.sas}" if self.sas else self.url
+
+
+def lowered(value: object, name: str) -> dict[str, Any]:
+    """Return an object of the body with its names in lower case; raise HttpError(400)."""
+    if not isinstance(value, dict):
+        raise HttpError(400, f"{name} must be an object." if value is not None
+                        else f"{name} is missing.")
+    return {key.lower(): item for key, item in value.items()}
+
+
+def member(fields: Mapping[str, Any], name: str, *, needed: bool = False) -> str:
+    """Return a text of an object, empty when it is absent or null; raise HttpError(400)."""
+    value = fields.get(name.lower())
+    if value is None or value == "":
+        if needed:
+            raise HttpError(400, f"{name} is missing.")
+        return ""
+    if not isinstance(value, str):
+        raise HttpError(400, f"{name} must be a string.")
+    if len(value) > _LONGEST:
+        raise HttpError(400, f"{name} is longer than {_LONGEST} characters.")
+    if not value.isprintable():
+        raise HttpError(400, f"{name} has a character that cannot be printed.")
+    return value
+
+
+def folder(fields: Mapping[str, Any], name: str) -> str:
+    """Return a folder of a container, with a slash behind it unless it is empty."""
+    given = member(fields, name)
+    return given if not given or given.endswith("/") else given + "/"
+
+
+def parse_skip_token(token: str) -> int:
+    """Return the number in a skip token; raise HttpError(400)."""
+    if not (token.isascii() and token.isdigit() and len(token) <= 18):
+        raise HttpError(400, "The skiptoken is none that this service has made.")
+    return int(token)
+
+
+def output_name(fields: Mapping[str, Any], name: str, model: str) -> str:
+    """Return the name of the archive, that of the model when none is given."""
+    given = member(fields, name)
+    if not given:
+        return default_output(model, "")
+    if not given.endswith(ENDING) or given == ENDING or "/" in given or "\\" in given:
+        raise HttpError(400, f"{name} must be a file's name that ends in {ENDING}.")
+    return given
+
+
+def default_output(model: str, layout: str) -> str:
+    """Return the name of the archive of a model in an era."""
+    last = model.rpartition("/")[2]
+    stem = last[:last.rfind(".")] if last.rfind(".") > 0 else last
+    return stem + _ENDINGS.get(layout, ENDING)
+
+
+def output_of(work: Work) -> str:
+    """Return the path of a model's archive in its container."""
+    return work.output_prefix + (work.output_name or default_output(work.model_name, work.layout))
+
+
+def bare(url: str) -> str:
+    """Return a container's URL without its SAS and without a slash at its end."""
+    return url.partition("?")[0].rstrip("/")
+
+
+def names_of(url: str) -> tuple[str, str]:
+    """Return the storage account and the container of a URL, as well as they can be told."""
+    url = bare(url)
+    host = url.partition("://")[2].partition("/")[0]
+    match = None if _ADDRESS.fullmatch(host) else _BLOB_HOST.fullmatch(url)
+    match = match or _PATH.fullmatch(url)
+    return (match[1], match[2]) if match else ("", url.rpartition("/")[2])
