@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 import threading
 from typing import Iterator
 
@@ -10,22 +11,20 @@ import pytest
 
 from arr._runtime import operation as _async
 
+from .support.processes import pytest_addoption, pytest_runtestloop  # noqa: F401
 from .support.threads import Service, until
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have the package's own plugin watch the package's own tests, from a checkout too."""
+    """Have the package's own plugin watch the package's own tests, from a checkout too; have the
+    many programs that the tests start share compiled files, outside of this tree."""
     if not config.pluginmanager.hasplugin("arr"):  # the name of its entry point
         config.pluginmanager.import_plugin("arr.pytest_plugin")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Have the many programs that the tests start share compiled files, outside of this tree."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("compiled")))
-        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-        yield
+    compiled, patch = tempfile.TemporaryDirectory(), pytest.MonkeyPatch()
+    config.add_cleanup(compiled.cleanup)
+    config.add_cleanup(patch.undo)
+    patch.setenv("PYTHONPYCACHEPREFIX", compiled.name)
+    patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
 
 
 @pytest.fixture(autouse=True)

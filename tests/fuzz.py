@@ -162,7 +162,7 @@ def run(route: str, count: int, seed: int, report: Optional[Report] = None) -> R
     logger.addHandler(bugs)
     try:
         with Rig(answer, token=answer, account=key_account if of_token else static_account,
-                 timeout=(5, 3)) as rig:
+                 timeout=(5, 8)) as rig:
             for _ in range(count):
                 current[0] = mutate(body, status, chosen)
                 _one(rig, case, current[0], report, bugs)
@@ -184,7 +184,7 @@ def _one(rig: Rig, case: Case, sent: bytes, report: Report, bugs: _Bugs) -> None
     context = operation.context
     report.results[str(context.result)] += 1
     report.miscounted += len(completions) != 1
-    if context.result == ARRResult.Timeout or time.monotonic() - begin > 2.5:
+    if context.result == ARRResult.Timeout or time.monotonic() - begin > 6:
         report.hung += 1
         report.undefined.append(f"hung: {sent!r}")
     if bugs.texts or (context.result == ARRResult.Fail and not context.http_response_code):

@@ -172,19 +172,17 @@ def test_a_single_attempt_to_connect_is_cut_at_the_deadline_too(
 
 
 def test_the_addresses_of_a_name_are_tried_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as closed:
+    with socket.socket() as closed, FaultServer(good) as server, monkeypatch.context() as patch:
         closed.bind(("127.0.0.1", 0))  # refuses: it does not listen
-        with FaultServer(good) as server:
-            ports = [closed.getsockname()[1], server.port]
-            monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [
-                (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
-                for port in ports])
-            frontend = AzureFrontend(static_account("http://localhost:1"))
-            context = finish(frontend.get_current_rendering_sessions_async())
-            assert context.result == ARRResult.Success
-            ports.pop()
-            frontend = AzureFrontend(static_account("http://localhost:1"))
-            context = finish(CASE["update"].make(
-                frontend, frontend.open_rendering_session(SESSION_ID)))
-            assert context.result == ARRResult.NoConnection
-            assert "refused" in context.error_message
+        ports = [closed.getsockname()[1], server.port]
+        patch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports])
+        frontend = AzureFrontend(static_account("http://localhost:1"))
+        context = finish(frontend.get_current_rendering_sessions_async())
+        assert context.result == ARRResult.Success
+        ports.pop()
+        frontend = AzureFrontend(static_account("http://localhost:1"))
+        context = finish(CASE["update"].make(
+            frontend, frontend.open_rendering_session(SESSION_ID)))
+        assert context.result == ARRResult.NoConnection
+        assert "refused" in context.error_message

@@ -141,6 +141,7 @@ class FaultServer:
         except OSError:
             pass
         self._acceptor.join(LIMIT)
+        assert not self._acceptor.is_alive(), "the fault server does not end"
         self._listener.close()
         with self._lock:
             wires, threads = list(self._wires), list(self._threads)
