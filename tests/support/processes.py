@@ -10,6 +10,7 @@ have ended.
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -39,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Optional[bool]:
+    gc.freeze()  # the thousands of tests themselves, which each collection would look at again
     options = session.config.option
     if (session.testsfailed or options.collectonly or options.usepdb or options.capture == "no"
             or sys.platform != "linux"):
