@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..support.threads import Script, Service, run_script
-from .test_exit_process import END, timed
+from .test_exit_process import AT_ONCE, END, timed
 
 
 def test_sys_exit_in_a_handler_ends_neither_worker_nor_process(service: Service) -> None:
@@ -50,7 +50,7 @@ def test_waiting_thread_and_await_end_with_the_cancelled_call(service: Service) 
     """A thread that is no daemon holds the end up by waiting: Python joins it before our hook."""
     service.held = {"GET"}
     script = Script("""
-    front = frontend()
+    front = frontend(exit_seconds=15)
     operation = front.get_current_rendering_sessions_async()
     daemon = threading.Thread(target=lambda: say(operation.wait(15), operation.status),
                               daemon=True)
@@ -60,13 +60,13 @@ def test_waiting_thread_and_await_end_with_the_cancelled_call(service: Service) 
     operation.completed += lambda done: threading.Event().wait(0.2)
     """ + END, service.url)
     said, seconds = timed(script)
-    assert said == ["True Cancelled"] and seconds < 2
+    assert said == ["True Cancelled"] and seconds < AT_ONCE
 
 
 def test_disposed_frontend_is_closed_down_all_the_same(service: Service) -> None:
     service.held = {"GET"}
     said, seconds = timed(Script("""
-    with frontend() as front:
+    with frontend(exit_seconds=15) as front:
         operation = front.get_current_rendering_sessions_async()
         core = front._core
     operation.completed += lambda done: say(done.status)
@@ -74,7 +74,7 @@ def test_disposed_frontend_is_closed_down_all_the_same(service: Service) -> None
         threading.Event().wait(0.001)
     del core, front, operation
     """ + END, service.url))
-    assert said == ["Cancelled"] and seconds < 1.9
+    assert said == ["Cancelled"] and seconds < AT_ONCE
 
 
 def test_given_thread_pool_is_joined_by_python_first_and_the_process_ends(
@@ -112,7 +112,7 @@ def test_many_frontends_in_flight_share_one_second(service: Service) -> None:
               for flight, _ in front._core.watch.current()) < 20:
         threading.Event().wait(0.001)
     """ + END, service.url))
-    assert said == ["Cancelled"] * 10 and seconds < 2.5
+    assert said == ["Cancelled"] * 10 and seconds < AT_ONCE
 
 
 def test_nothing_of_the_package_is_printed_at_the_end() -> None:

@@ -21,6 +21,9 @@ def timed(script: Script) -> Tuple[List[str], float]:
     return [line for line in said if not line.startswith("end ")], end - begin
 
 
+# So many seconds show that nothing was waited for, on a busy machine too: the frontends of these
+# tests would have 15.
+AT_ONCE = 8.0
 END = """
     say("end", time.time())
 """
@@ -28,16 +31,16 @@ END = """
 
 def test_idle_process_exits_at_once(service: Service) -> None:
     said, seconds = timed(Script("""
-    front = frontend()
+    front = frontend(exit_seconds=15)
     say(front.get_current_rendering_sessions_async().get(10))
     """ + END, service.url))
     assert said == ["[]"]
-    assert seconds < 1
+    assert seconds < AT_ONCE
 
 
 def test_process_that_never_made_a_call_exits_at_once() -> None:
-    said, seconds = timed(Script("\n    front = frontend()" + END))
-    assert said == [] and seconds < 1
+    said, seconds = timed(Script("\n    front = frontend(exit_seconds=15)" + END))
+    assert said == [] and seconds < AT_ONCE
 
 
 def test_worker_is_there_before_the_first_call() -> None:
@@ -54,7 +57,7 @@ def test_end_with_three_hundred_calls_in_flight_cancels_them_and_sends_the_stop(
     """64 on the wire, 236 behind the gate, and a stop call behind all of them."""
     service.held = {"GET"}
     said, seconds = timed(Script("""
-    front = frontend()
+    front = frontend(exit_seconds=15)
     session = front.open_rendering_session("a")
     def handler(operation):
         on = threading.current_thread().name
@@ -69,7 +72,7 @@ def test_end_with_three_hundred_calls_in_flight_cancels_them_and_sends_the_stop(
     assert said.count("handler Cancelled True") == 300
     assert said.count("stop Success") == 1
     assert len(said) == 301
-    assert seconds < 2
+    assert seconds < AT_ONCE
     calls = [service.arrived.get(timeout=LIMIT)[0] for _ in range(service.arrived.qsize())]
     assert calls.count("DELETE") == 1 and calls.count("GET") <= 64  # some were cut before
 
@@ -78,7 +81,7 @@ def test_stop_call_in_flight_at_the_end_reaches_the_server_and_is_answered(
         service: Service) -> None:
     service.held = {"DELETE"}
     script = Script("""
-    front = frontend()
+    front = frontend(exit_seconds=15)
     stop = front.open_rendering_session("a").stop_rendering_session_async()
     stop.completed += lambda operation: say("stop", operation.status)
     while not front._core.watch.current():
@@ -89,17 +92,17 @@ def test_stop_call_in_flight_at_the_end_reaches_the_server_and_is_answered(
     service.release()
     said, seconds = timed(script)
     assert said == ["stop Success"]
-    assert seconds < 1.9
+    assert seconds < AT_ONCE
 
 
 def test_stop_call_made_as_the_last_statement_is_sent(service: Service) -> None:
     said, seconds = timed(Script("""
-    front = frontend()
+    front = frontend(exit_seconds=15)
     """ + END + """
     front.open_rendering_session("a").stop_rendering_session_async().completed += (
         lambda operation: say("stop", operation.status))
     """, service.url))
-    assert said == ["stop Success"]
+    assert said == ["stop Success"] and seconds < AT_ONCE
     service.expect("DELETE")
 
 
@@ -108,7 +111,7 @@ def test_stop_call_that_rests_between_two_tries_is_sent_at_once(service: Service
     from arr import _calls
     from arr._results import CallFailed
     _calls.BACKOFF = (50.0, 50.0)
-    front = frontend()
+    front = frontend(exit_seconds=15)
     core = front._core
     send = core.transport.send
     def fail_once(*args):
@@ -120,7 +123,7 @@ def test_stop_call_that_rests_between_two_tries_is_sent_at_once(service: Service
     while not core.resting:
         threading.Event().wait(0.001)
     """ + END, service.url))
-    assert said == ["stop Success"] and seconds < 1.9
+    assert said == ["stop Success"] and seconds < AT_ONCE
     service.expect("DELETE")
 
 
@@ -148,11 +151,11 @@ def test_call_that_changes_something_is_waited_for_when_it_has_left(
     assert said == [f"{method} Success"]
 
 
-def test_call_that_is_not_answered_is_waited_for_a_second_and_no_longer(
+def test_call_that_is_not_answered_is_waited_for_as_long_as_said_and_no_longer(
         service: Service) -> None:
     service.held = {"POST", "DELETE", "PATCH"}
     said, seconds = timed(Script("""
-    front = frontend()
+    front = frontend(exit_seconds=2)
     front.create_rendering_session_async(
         CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 1))
     session = front.open_rendering_session("a")
@@ -161,13 +164,13 @@ def test_call_that_is_not_answered_is_waited_for_a_second_and_no_longer(
     while sum(flight.launched for flight, _ in front._core.watch.current()) < 3:
         threading.Event().wait(0.001)
     """ + END, service.url))
-    assert 0.8 < seconds < 2.5
+    assert 1.8 < seconds < 5.5  # two seconds in all, not for each of the three
 
 
 def test_cancelled_call_that_cannot_be_cut_off_is_not_waited_for(service: Service) -> None:
     """Such as one that looks a name up: no socket to shut down. Its handler runs elsewhere."""
     said, seconds = timed(Script("""
-    front = frontend()
+    front = frontend(exit_seconds=15)
     inside = threading.Event()
     def look_up(*args):
         inside.set()
@@ -179,14 +182,14 @@ def test_cancelled_call_that_cannot_be_cut_off_is_not_waited_for(service: Servic
     workers.submit(spare.set)  # so that a worker is there for the handler; see trap 14
     assert spare.wait(10)
     """ + END, service.url))
-    assert said == ["Cancelled"] and seconds < 0.8
+    assert said == ["Cancelled"] and seconds < AT_ONCE
 
 
 def test_stop_call_that_waits_behind_a_held_call_is_sent_beside_it(service: Service) -> None:
     """The one place is taken by a create that nobody answers: at the end the gate stands open."""
     service.held = {"POST"}
-    said, seconds = timed(Script("""
-    front = frontend(max_calls=1)
+    script = Script("""
+    front = frontend(max_calls=1, exit_seconds=15)
     front.create_rendering_session_async(
         CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 1))
     while not any(flight.launched for flight, _ in front._core.watch.current()):
@@ -195,26 +198,33 @@ def test_stop_call_that_waits_behind_a_held_call_is_sent_beside_it(service: Serv
     stop.completed += lambda done: say("stop", done.status)
     while not front._core.gate._waiting:
         threading.Event().wait(0.001)
-    """ + END, service.url))
-    assert said == ["stop Success"] and seconds < 2.5
+    """ + END, service.url)
+    service.expect("POST")
+    service.expect("DELETE")
+    service.release()
+    said, seconds = timed(script)
+    assert said == ["stop Success"] and seconds < AT_ONCE
 
 
 def test_exit_seconds_shortens_the_wait(service: Service) -> None:
     service.held = {"POST"}
-    said, seconds = timed(Script("""
+    (line,) = run_script("""
+    import atexit
+    atexit.register(lambda: say("left", time.time() - begin))  # runs after the package's own hook
     front = frontend(exit_seconds=0)
     front.create_rendering_session_async(
         CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 1))
     while not any(flight.launched for flight, _ in front._core.watch.current()):
         threading.Event().wait(0.001)
-    """ + END, service.url))
-    assert seconds < 0.8
+    begin = time.time()
+    """, service.url)
+    assert line.split()[0] == "left" and float(line.split()[1]) < 0.8
 
 
 def test_calls_that_change_something_and_have_not_left_are_cancelled(service: Service) -> None:
     service.held = {"GET"}
     said, seconds = timed(Script("""
-    front = frontend(max_calls=1)
+    front = frontend(max_calls=1, exit_seconds=15)
     front.get_current_rendering_sessions_async()
     while not any(flight.written for flight, _ in front._core.watch.current()):
         threading.Event().wait(0.001)
@@ -229,7 +239,7 @@ def test_calls_that_change_something_and_have_not_left_are_cancelled(service: Se
     while len(front._core.gate._waiting) < 3:
         threading.Event().wait(0.001)
     """ + END, service.url))
-    assert said == ["Cancelled"] * 3 and seconds < 1.9
+    assert said == ["Cancelled"] * 3 and seconds < AT_ONCE
     service.expect("GET")
     assert service.arrived.empty()
 
@@ -243,7 +253,7 @@ def test_calls_from_exit_handlers_are_refused_as_cancelled(service: Service) -> 
         operation = front.get_current_rendering_sessions_async()
         say("atexit", operation.status, operation.wait(5))
     atexit.register(last)  # before the first frontend, so it runs after our own hook
-    front = frontend()
+    front = frontend(exit_seconds=15)
     def handler(done):
         again = front.get_current_rendering_sessions_async()
         say("handler", done.status, again.status)
@@ -252,12 +262,12 @@ def test_calls_from_exit_handlers_are_refused_as_cancelled(service: Service) -> 
         threading.Event().wait(0.001)
     """ + END, service.url))
     assert sorted(said) == ["atexit Cancelled True", "handler Cancelled Cancelled"]
-    assert seconds < 1.9
+    assert seconds < AT_ONCE
 
 
 def test_handler_that_blocks_for_ever_does_not_hold_the_end_up(service: Service) -> None:
     said, seconds = timed(Script("""
-    front = frontend()
+    front = frontend(exit_seconds=15)
     entered = threading.Event()
     def handler(done):
         entered.set()
@@ -265,7 +275,7 @@ def test_handler_that_blocks_for_ever_does_not_hold_the_end_up(service: Service)
     front.get_current_rendering_sessions_async().completed += handler
     assert entered.wait(10)
     """ + END, service.url))
-    assert seconds < 0.8
+    assert seconds < AT_ONCE
 
 
 def test_handler_of_a_cancelled_call_that_blocks_costs_a_second_at_most(
@@ -278,7 +288,7 @@ def test_handler_of_a_cancelled_call_that_blocks_costs_a_second_at_most(
     while not front._core.watch.current():
         threading.Event().wait(0.001)
     """ + END, service.url))
-    assert seconds < 2.5
+    assert seconds < AT_ONCE
 
 
 def test_end_while_all_workers_are_blocked_in_handlers_still_sends_the_stop(
@@ -287,7 +297,7 @@ def test_end_while_all_workers_are_blocked_in_handlers_still_sends_the_stop(
     said, seconds = timed(Script("""
     from arr._runtime import workers as _workers
     _workers.IDLE_SECONDS = 0.05
-    front = frontend()
+    front = frontend(exit_seconds=15)
     entered = queue.SimpleQueue()
     def handler(done):
         entered.put(None)
@@ -306,7 +316,7 @@ def test_end_while_all_workers_are_blocked_in_handlers_still_sends_the_stop(
         front.open_rendering_session("a").stop_rendering_session_async().completed += (
             lambda done: say("stop", done.status))
     """ + END, service.url))
-    assert said == ["stop Success"] and seconds < 1.9
+    assert said == ["stop Success"] and seconds < AT_ONCE
     assert [service.arrived.get(timeout=LIMIT)[0] for _ in range(6)].count("DELETE") == 1
 
 
@@ -349,7 +359,7 @@ def test_stop_call_is_sent_by_the_exit_hook_where_no_worker_can_be_had(service: 
 
 
 def test_stop_call_whose_worker_comes_back_has_its_handlers_run(service: Service) -> None:
-    script = Script(_NO_THREADS + """
+    script = Script(_NO_THREADS.replace("frontend()", "frontend(exit_seconds=15)") + """
     real = type(front._core.transport).send
     def send(self, *args, **kwargs):
         reply = real(self, *args, **kwargs)
