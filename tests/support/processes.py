@@ -35,7 +35,7 @@ Unit = List[pytest.Item]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--processes", type=int, default=0, metavar="N",
-                     help="how many processes share the tests; 0 is one more than processors")
+                     help="how many processes share the tests; 0 is two more than processors")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -47,7 +47,7 @@ def pytest_runtestloop(session: pytest.Session) -> Optional[bool]:
         return None
     alone = [item for item in session.items if item.get_closest_marker("alone")]
     units = _units([item for item in session.items if not item.get_closest_marker("alone")])
-    count = min(options.processes or (os.cpu_count() or 1) + 1, len(units))
+    count = min(options.processes or (os.cpu_count() or 1) + 2, len(units))
     if count < 2:
         return None
     with tempfile.TemporaryDirectory() as directory:

@@ -22,6 +22,7 @@ def median(emulator: Emulator, route: str) -> float:
                              if record["route"] == route)
 
 
+@pytest.mark.alone
 def test_two_thousand_sessions_cost_no_more_than_writing_them_as_json(
         emulator: Emulator, client: Client, clock: Clock) -> None:
     made = [client.create() for _ in range(2000)]

@@ -25,6 +25,7 @@ def test_a_busy_port_is_an_oserror_at_once(emulator: Emulator, client: Client) -
     assert client.call("GET", "/sessions").status == 200
 
 
+@pytest.mark.alone
 def test_stopping_takes_less_time_than_eight_first_calls_and_is_idempotent() -> None:
     times, calls = [], []
     for _ in range(5):

@@ -165,6 +165,7 @@ def test_the_overview_is_newest_first_with_counts(emulator: Emulator, client: Cl
     assert emulator.account_key not in answer.body.decode()
 
 
+@pytest.mark.alone
 def test_with_two_thousand_sessions_the_overview_is_small_and_quick(client: Client,
                                                                     clock: Clock) -> None:
     for _ in range(2000):
