@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere one p
 
 # Every file waits for the other one, so that each is run by a process of its own.
 _FILE = '''
-import os, signal, time, warnings, pytest
+import os, signal, threading, time, warnings, pytest
 from pathlib import Path
 
 HERE = Path(__file__)
@@ -28,7 +28,7 @@ def test_meets_the_other_process():
     end = time.monotonic() + 20
     while not met():
         assert time.monotonic() < end, "there is no other process"
-        time.sleep(0.01)
+        threading.Event().wait(0.01)
 
 @pytest.mark.alone
 def test_alone():
@@ -95,7 +95,7 @@ def test_a_warning_of_a_child_is_told(pair: Pair) -> None:
 def test_a_child_that_ends_in_the_middle_fails_the_run(pair: Pair, end: str) -> None:
     result = pair(child=end)
     assert result.ret == 3
-    result.stdout.fnmatch_lines(["*Exit: *"])
+    result.stdout.fnmatch_lines(["*Exit: a process has ended amid its tests*test_*.py*"])
 
 
 def test_the_first_failure_ends_the_run_where_that_is_asked_for(pair: Pair) -> None:
@@ -105,8 +105,8 @@ def test_the_first_failure_ends_the_run_where_that_is_asked_for(pair: Pair) -> N
 
 
 def test_an_interruption_ends_the_children_too(pair: Pair) -> None:
-    """A child that had not ended would hold the pipe of the output open for its 60 seconds."""
-    result = pair(child="time.sleep(60)", parent="os.kill(FIRST, signal.SIGINT)")
+    """One that went on would hold the output open for its 60 seconds."""
+    result = pair(child="threading.Event().wait(60)", parent="os.kill(FIRST, signal.SIGINT)")
     assert result.ret == 2
     result.stdout.fnmatch_lines(["*KeyboardInterrupt*"])
 

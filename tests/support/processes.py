@@ -17,7 +17,6 @@ import signal
 import struct
 import sys
 import tempfile
-import time
 import traceback
 import warnings
 from pathlib import Path
@@ -25,10 +24,11 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 import pytest
 
+from .threads import until
+
 # Folders whose files share what takes seconds to start (a browser, the samples) are one unit each.
 # They wait most, and so they begin first.
 WHOLE = ("tests/samples", "tests/emulator/web")
-PATIENCE = 20.0  # seconds that a child has to end in after it was interrupted
 
 Unit = List[pytest.Item]
 
@@ -43,7 +43,7 @@ def pytest_runtestloop(session: pytest.Session) -> Optional[bool]:
     gc.freeze()  # the thousands of tests themselves, which each collection would look at again
     options = session.config.option
     if (session.testsfailed or options.collectonly or options.usepdb or options.capture == "no"
-            or sys.platform != "linux"):
+            or sys.platform != "linux" or hasattr(session.config, "workerinput")):  # of xdist
         return None
     alone = [item for item in session.items if item.get_closest_marker("alone")]
     units = _units([item for item in session.items if not item.get_closest_marker("alone")])
@@ -85,14 +85,18 @@ class _Run:
                 children.pop()
                 self._repeat()
                 if failed:
-                    pytest.exit("a process with tests has failed beside this one", 3)
+                    self._exit()
             if self._elsewhere:
-                pytest.exit(f"tests were lost: {self._elsewhere}", 3)
+                self._exit()
             for item, following in zip(alone, [*alone[1:], None]):
                 self._run_test(item, following)
         finally:
             os.close(self._numbers)
             _interrupt(children)
+
+    def _exit(self) -> None:
+        files = {self._units[number][0].nodeid.partition("::")[0] for number in self._elsewhere}
+        pytest.exit(f"a process has ended amid its tests, of one of {sorted(files)}", 3)
 
     def _taken(self) -> Iterator[Tuple[int, pytest.Item]]:
         """Take unit after unit, while there are any; no read of a pipe gets half a number."""
@@ -224,10 +228,14 @@ def _interrupt(children: List[int]) -> None:
     """End the children that are left, with time for what their tests have started."""
     for child in children:
         os.kill(child, signal.SIGINT)
-    end = time.monotonic() + PATIENCE
-    while children and time.monotonic() < end:
-        children = [child for child in children if os.waitpid(child, os.WNOHANG) == (0, 0)]
-        time.sleep(0.01)
-    for child in children:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+
+    def ended() -> bool:
+        children[:] = [child for child in children if os.waitpid(child, os.WNOHANG) == (0, 0)]
+        return not children
+
+    try:
+        until(ended)
+    except AssertionError:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
