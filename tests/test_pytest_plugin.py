@@ -17,17 +17,17 @@ from arr import ARRRenderingSessionVmSize, CreateRenderingSessionParams
 
 def test_a_second_call_is_refused_while_the_first_is_held(arr_emulator, arr_frontend):
     params = CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 1)
-    session = arr_frontend.create_rendering_session_async(params).get(5)
+    session = arr_frontend.create_rendering_session_async(params).get(20)
     order = []
     held = arr_emulator.hold("GET", "properties")
     first = session.get_rendering_session_properties_async()
     first.completed += lambda op: order.append(f"first {op.status}")
-    held.wait_arrived(5)
+    held.wait_arrived(20)
     second = session.get_rendering_session_properties_async()
     second.completed += lambda op: order.append(f"second {op.status}")
-    assert second.wait(5)
+    assert second.wait(20)
     held.release()
-    assert first.wait(5)
+    assert first.wait(20)
     assert order == ["second AlreadyExists", "first Success"]
 '''
 
@@ -36,15 +36,15 @@ from arr import ARRRenderingSessionStatus, ARRRenderingSessionVmSize, CreateRend
 
 def test_the_lease_runs_out(arr_clock, arr_emulator, arr_frontend):
     params = CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 1)
-    session = arr_frontend.create_rendering_session_async(params).get(5)
-    session.get_rendering_session_properties_async().get(5)
+    session = arr_frontend.create_rendering_session_async(params).get(20)
+    session.get_rendering_session_properties_async().get(20)
     assert session.status == ARRRenderingSessionStatus.Ready
     arr_clock.advance(3700)
-    session.get_rendering_session_properties_async().get(5)
+    session.get_rendering_session_properties_async().get(20)
     assert session.status == ARRRenderingSessionStatus.Expired
 
 def test_the_next_test_has_a_fresh_service(arr_emulator, arr_frontend):
-    assert arr_frontend.get_current_rendering_sessions_async().get(5) == []
+    assert arr_frontend.get_current_rendering_sessions_async().get(20) == []
 '''
 
 
@@ -88,7 +88,7 @@ def fails(done):
 def calls(frontend, handler):
     operation = frontend.get_current_rendering_sessions_async()
     operation.completed += handler
-    assert operation.wait(5)
+    assert operation.wait(20)
 '''
 
 
@@ -121,19 +121,19 @@ CALLBACK = '''
 def test_mine(arr_frontend):
     operation = arr_frontend.get_current_rendering_sessions_async(
         lambda context, sessions, number: fails(context))
-    assert operation.wait(5)
+    assert operation.wait(20)
 '''
 TASK = '''
 def test_mine(arr_frontend):
     operation = arr_frontend.get_current_rendering_sessions_async()
     operation.as_task().add_done_callback(fails)
-    assert operation.wait(5)
+    assert operation.wait(20)
 '''
 PROGRESS = '''
 def test_mine(arr_frontend):
     wait = arr_frontend.wait_for_ingestion_async("x", interval=0.01)
     wait.progress_changed += fails
-    assert wait.wait(5)
+    assert wait.wait(20)
 '''
 POSTED = '''
 def test_mine():
@@ -278,14 +278,14 @@ from threading import Event
 go, gone = Event(), Event()
 
 def late(done):
-    assert go.wait(5)
+    assert go.wait(20)
     gone.set()
     assert 0, "too late"
 
 def let_go(frontend):
     go.set()
     calls(frontend, lambda done: None)
-    assert gone.wait(5)
+    assert gone.wait(20)
     from arr._runtime.workers import workers
     while workers._busy():
         pass
@@ -325,7 +325,7 @@ def test_first(emulator, frontend):
     global held
     held = emulator.hold("GET", "sessions")
     frontend.get_current_rendering_sessions_async().completed += late
-    assert held.wait_arrived(5)
+    assert held.wait_arrived(20)
 
 def test_second(frontend):
     held.release()
@@ -341,7 +341,7 @@ frontends = []
 
 def test_first(arr_frontend):
     def links(done):
-        assert go.wait(5)
+        assert go.wait(20)
         frontends[1].get_current_rendering_sessions_async().completed += late
     frontends.append(arr_frontend)
     arr_frontend.get_current_rendering_sessions_async().completed += links
@@ -392,7 +392,7 @@ import threading
 
 def test_inside():
     threading.go.set()
-    assert threading.gone.wait(5)
+    assert threading.gone.wait(20)
     from arr._runtime.workers import workers
     while workers._busy():
         pass
@@ -445,7 +445,7 @@ def held():
             held = emulator.hold("GET", "sessions")
             operation = frontend.get_current_rendering_sessions_async()
             operation.completed += fails
-            assert held.wait_arrived(5)
+            assert held.wait_arrived(20)
             yield held, operation
 
 def test_first(held):
@@ -453,7 +453,7 @@ def test_first(held):
 
 def test_second(held):
     held[0].release()
-    assert held[1].wait(5)
+    assert held[1].wait(20)
 ''', passed=1, failed=1)
     assert "___ test_second ___" in text
 
@@ -479,7 +479,7 @@ def test_the_last_test_is_named_too(run: Runner, pytester: pytest.Pytester) -> N
         def pytest_sessionfinish(session):
             import test_the_last_test_is_named_too as test
             test.go.set()
-            assert test.gone.wait(5)
+            assert test.gone.wait(20)
             from arr._runtime.workers import workers
             while workers._busy():
                 pass
@@ -561,17 +561,17 @@ pytestmark = pytest.mark.arr_emulator(startup_seconds=20)
 @pytest.mark.arr_emulator(token_seconds=7)
 class TestOptions:
     def test_of_module_and_class(self, arr_clock, arr_emulator, arr_frontend):
-        session = arr_frontend.create_rendering_session_async(SMALL).get(5)
+        session = arr_frontend.create_rendering_session_async(SMALL).get(20)
         arr_clock.advance(19)
-        assert str(session.get_rendering_session_properties_async().get(5).status) == "Starting"
+        assert str(session.get_rendering_session_properties_async().get(20).status) == "Starting"
         arr_clock.advance(1)
-        assert str(session.get_rendering_session_properties_async().get(5).status) == "Ready"
+        assert str(session.get_rendering_session_properties_async().get(20).status) == "Ready"
         assert len([1 for each in arr_emulator.requests() if each["path"].endswith("token")]) > 1
 
     @pytest.mark.arr_emulator(startup_seconds=0)
     def test_the_closest_wins(self, arr_frontend):
-        session = arr_frontend.create_rendering_session_async(SMALL).get(5)
-        assert str(session.get_rendering_session_properties_async().get(5).status) == "Ready"
+        session = arr_frontend.create_rendering_session_async(SMALL).get(20)
+        assert str(session.get_rendering_session_properties_async().get(20).status) == "Ready"
 ''', passed=2)
 
 
@@ -627,8 +627,8 @@ def test_struck(arr_emulator, arr_frontend):
     arr_emulator.add_fault("GET", "sessions", status=500, times=1)
     with arr_emulator.hold("GET", "token") as held:
         operation = arr_frontend.get_current_rendering_sessions_async()
-        assert held.wait_arrived(5)
-    assert operation.wait(5)
+        assert held.wait_arrived(20)
+    assert operation.wait(20)
 ''', "-W", "default", passed=2, warnings=1)
     assert "::test_idle" in text and "::test_struck" not in text.partition("warnings summary")[2]
     assert "no request met <Hold GET properties: 0 of 1 taken, released>" in text
