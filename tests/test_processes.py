@@ -31,11 +31,13 @@ def test_meets_the_other_process():
         threading.Event().wait(0.01)
 
 @pytest.mark.alone
-def test_alone():
+def test_alone(tmp_path):
     assert os.getpid() == FIRST
     assert len(list(HERE.parent.glob("*.ended"))) == 2
+    # No process has emptied the directory that another one uses.
+    assert len(list(tmp_path.parent.glob("test_of_a_child[0-9]"))) == 2
 
-def test_of_a_child():
+def test_of_a_child(tmp_path):
     if os.getpid() != FIRST:
         <child>
 

@@ -50,6 +50,9 @@ def pytest_runtestloop(session: pytest.Session) -> Optional[bool]:
     count = min(options.processes or (os.cpu_count() or 1) + 2, len(units))
     if count < 2:
         return None
+    # Made once and before the fork: each process that made --basetemp would empty it first.
+    factory: Any = getattr(session.config, "_tmp_path_factory")
+    factory.getbasetemp()
     with tempfile.TemporaryDirectory() as directory:
         _Run(session, units, Path(directory)).run(count, alone)
     return True
