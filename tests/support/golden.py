@@ -4,8 +4,8 @@ One table for both sides. The client's request for a named call must equal a row
 headers and body, and must decode the row's reply. The emulator, asked a row's request, must give
 a reply of the same status, headers and shape. Neither side's code is used here.
 
-In paths, headers and texts, `{A}`, `{KEY}`, `{TOKEN}`, `{S}` and `{M}` stand for account id,
-account key, access token, session id and model id; `fill` puts them in.
+In paths, headers and texts, `{A}`, `{KEY}`, `{TOKEN}`, `{S}`, `{M}` and `{C}` stand for account
+id, account key, access token, session id, model id and conversion id; `fill` puts them in.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ SAMPLE = {
     "TOKEN": "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjIxNDc0ODM2NDd9.c2lnbmF0dXJl",
     "S": "7c0a4f7e-7b1c-44a8-8d4f-0d6f8f3f9a11",
     "M": "e1c2b7a0-54d9-4f0c-9b60-1de7a4c6b0aa",
+    "C": "5f0f4a51-3a53-4b51-8a52-6f0c1f6d7a10",
 }
 
 GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -33,7 +34,12 @@ PATTERNS = {
     "Location": r"accounts/" + GUID + r"/sessions/" + GUID,
     "MS-CV": r"[A-Za-z0-9+/]{22}\.[0-9]+",
     "arrInspectorPort": r"[0-9]{1,5}",
+    "conversionId": GUID,
+    "creationTime": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,7})?"
+                    r"(Z|\+00:00)",
     "handshakePort": r"[0-9]{1,5}",
+    "hostname": r"[0-9a-f-]{36}\.[a-z0-9.-]+",
+    "message": r".+",
     "modelId": GUID,
     "sessionElapsedTime": TIMESPAN,
     "sessionHostname": r"[0-9a-f-]{36}\.[a-z0-9.-]+",

@@ -14,12 +14,15 @@ import pytest
 
 from arr.emulator import Emulator
 
+from ...support import golden_later
 from ...support.emulator import Client, raw
 
 pytestmark = pytest.mark.slow
 
 ROUNDS = int(os.environ.get("ARR_TEST_FUZZ", "400"))
 SEED = int(os.environ.get("ARR_TEST_SEED", "2019"))
+
+_V = "?api-version=2021-01-01"
 
 STRANGE = [b"", b"\x00", b"\r\n", b"%00", b"%2e%2e/", b"../", b"'", b'"', b"{", b"[" * 5000,
            b"9" * 5000, b"-1", b"NaN", b"1e999", b"\xff\xfe", b"\xed\xa0\x80", b"\xe2\x80\xae",
@@ -29,7 +32,7 @@ STRANGE = [b"", b"\x00", b"\r\n", b"%00", b"%2e%2e/", b"../", b"'", b'"', b"{", 
 def seeds(client: Client, session: str) -> List[bytes]:
     """Return well-formed requests of every kind, as bytes."""
     token = client.token
-    base = client.prefix
+    base, newer = client.prefix, f"/accounts/{client.account_id}"
     calls = [
         ("GET", f"/accounts/{client.account_id}/token", None),
         ("POST", f"{base}/sessions/create", {"maxLeaseTime": "4:0:0", "models": [], "size": "big"}),
@@ -40,6 +43,17 @@ def seeds(client: Client, session: str) -> List[bytes]:
         ("POST", f"{base}/models/create", {"modelName": "a", "modelUrl": "file:///a",
                                            "assetContainerUrl": "file:///b"}),
         ("GET", f"{base}/models/{session}/status", None),
+        ("POST", f"{base}/conversions/createWithSharedAccessSignature", golden_later.SCRIPT),
+        ("GET", f"{base}/conversions/{session}", None),
+        ("GET", f"{base}/conversions?skiptoken=1", None),
+        ("PUT", f"{newer}/sessions/a-1{_V}", {"maxLeaseTimeMinutes": 15, "size": "Standard"}),
+        ("GET", f"{newer}/sessions/a-1{_V}", None),
+        ("PATCH", f"{newer}/sessions/a-1{_V}", {"maxLeaseTimeMinutes": 20}),
+        ("POST", f"{newer}/sessions/a-1/:stop{_V}", None),
+        ("GET", f"{newer}/sessions{_V}", None),
+        ("PUT", f"{newer}/conversions/c-1{_V}", golden_later.ASKED),
+        ("GET", f"{newer}/conversions/c-1{_V}", None),
+        ("GET", f"{newer}/conversions{_V}&skiptoken=1", None),
         ("GET", "/_emulator/state", None),
         ("POST", "/_emulator/clock", {"advance": 1}),
         ("POST", "/_emulator/faults", {"route": "sessions", "status": 418, "times": 0}),
