@@ -1,4 +1,4 @@
-"""A local Azure Remote Rendering service, as it was in December 2019.
+"""A local Azure Remote Rendering service: the protocols of December 2019, 2020 and 2021-01-01.
 
     with Emulator(port=0) as emulator:
         print(emulator.url, emulator.account_id, emulator.account_key)

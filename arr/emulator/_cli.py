@@ -31,7 +31,7 @@ containers:
 
 pages, for a browser on this machine:
   URL/                                 all that happens, with buttons for what follows below
-  http://<session id>.localhost:PORT/  a session's inspector; connect_to_arr_inspector_async()
+  http://<hostname>:PORT/              a session's inspector; connect_to_arr_inspector_async()
                                        writes the file that opens it
 
 own routes, JSON in and out, POST with 'Content-Type: application/json':
@@ -204,9 +204,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m arr.emulator", epilog=_EPILOG, usage="%(prog)s [options]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="A local Azure Remote Rendering service, as it was in December 2019: tokens, "
-                    "model ingestion and\nrendering sessions, for clients that speak its HTTP "
-                    "protocol. It forgets everything when it ends.")
+        description="A local Azure Remote Rendering service: tokens, models and rendering "
+                    "sessions, for clients that\nspeak its HTTP protocol of December 2019, of "
+                    "2020 or of api-version 2021-01-01. It forgets\neverything when it ends.")
     add = parser.add_argument_group("where it listens").add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     add("--port", type=int, default=8080, help="port; 0 takes a free one (default %(default)s)")

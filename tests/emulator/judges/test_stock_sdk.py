@@ -16,6 +16,7 @@ from arr.emulator._http.certificates import Files
 from arr.emulator._ingestion import refusals
 
 from ...support.emulator import Client2021, Clock, good_ingest
+from ...support.threads import ROOT
 from .stock import MODEL, AioStock, Stock, load, with_key
 
 pytestmark = pytest.mark.filterwarnings("default")  # the SDK's own are not ours to mend
@@ -268,12 +269,23 @@ def test_over_https_with_a_key(secure: Emulator) -> None:
     wrong.close()
 
 
+def test_the_sample_with_this_sdk_tells_its_story(tls_files: Files, tmp_path: Path) -> None:
+    load(Stock.package)  # tls_files: there is an openssl
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "samples" / "stock_sdk.py")], cwd=tmp_path, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
+        ["converted", "Succeeded"], ["session", "robot-show"], ["extended", "20"],
+        ["list", "robot-show"], ["stopped", "Stopped"]]
+
+
 def test_over_https_with_a_key_and_aio(tls_files: Files) -> None:
     load("aiohttp")
     load(AioStock.package)
     done = subprocess.run(
         [sys.executable, "-m", "tests.emulator.judges.aio_life", str(tls_files.certificate),
-         str(tls_files.private_key)], cwd=Path(__file__).parents[3], timeout=30,
+         str(tls_files.private_key)], cwd=ROOT, timeout=30,
         env={**os.environ, "SSL_CERT_FILE": str(tls_files.authority)}, capture_output=True,
         text=True)
     assert (done.returncode, done.stdout) == (0, "lived\n"), done.stderr
