@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .._arguments import text
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _CLOUD = "https://{account}.blob.core.windows.net/{container}"
 
