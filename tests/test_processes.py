@@ -82,9 +82,10 @@ def test_the_report_is_that_of_one_run_and_what_is_alone_comes_last(pair: Pair) 
 
 @pytest.mark.parametrize("side", ["child", "parent"])
 def test_a_failure_is_told_with_its_output(pair: Pair, side: str) -> None:
-    result = pair(**{side: "print('printed before'); assert 1 == 2"})
+    result = pair(**{side: "print('printed before'); assert [1] == [2]"})
     assert (result.ret, counts(result)) == (1, {"passed": 9, "failed": 1})
-    result.stdout.fnmatch_lines(["*assert 1 == 2*", "*Captured stdout*", "printed before"])
+    result.stdout.fnmatch_lines(["*assert [[]1] == [[]2]*", "*At index 0 diff: 1 != 2*",
+                                 "*Captured stdout*", "printed before"])
 
 
 def test_a_warning_of_a_child_is_told(pair: Pair) -> None:

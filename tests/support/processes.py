@@ -175,7 +175,8 @@ class _Run:
 
     def _be_child(self, parent: int) -> None:
         config = self._session.config
-        config.pluginmanager.unregister(name="terminalreporter")
+        reporter: Any = config.pluginmanager.unregister(name="terminalreporter")
+        config.pluginmanager.register(_Silent(reporter._tw), "terminalreporter")
         capture: Any = config.pluginmanager.getplugin("capturemanager")
         capture.stop_global_capturing()  # its files are those of the parent
         capture.start_global_capturing()
@@ -194,6 +195,13 @@ class _Run:
         finally:
             notes.write(self._reports, self._unit)
             self._session._setupstate.teardown_exact(None)
+
+
+class _Silent:
+    """Stands for the reporter: the explanation of a failure asks it for colours."""
+
+    def __init__(self, writer: object) -> None:
+        self._tw = writer
 
 
 class _Notes:
