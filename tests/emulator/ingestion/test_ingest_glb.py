@@ -14,6 +14,7 @@ from ...support.models import (
     CORNERS, bounds, floats, glb, glb_1, glb_triangle, run, triangle, triangle_1,
 )
 
+JSON, BIN = 0x4E4F534A, 0x004E4942
 DATA = floats(CORNERS) + struct.pack("<3H", 0, 1, 2)
 
 
@@ -34,9 +35,39 @@ def test_glb_2_may_refer_to_files(tmp_path: Path) -> None:
 
 
 def test_chunks_of_extensions_are_passed_over(tmp_path: Path) -> None:
-    data = glb_triangle() + struct.pack("<II", 4, 0x12345678) + b"more"
-    data = data[:8] + struct.pack("<I", len(data)) + data[12:]
+    data = with_chunk(glb_triangle(), 0x12345678, b"more")
     assert run(tmp_path, {"m.glb": data}).info.triangles == 1
+
+
+def with_chunk(data: bytes, kind: int, content: bytes) -> bytes:
+    """Return a GLB file with one more chunk at its end."""
+    data += struct.pack("<II", len(content), kind) + content
+    return data[:8] + struct.pack("<I", len(data)) + data[12:]
+
+
+@pytest.mark.parametrize("first", [JSON, 0x12345678])
+def test_the_buffer_is_the_second_chunk_or_none(tmp_path: Path, first: int) -> None:
+    model = glb(triangle(buffers=[{"byteLength": 42}]))
+    data = with_chunk(with_chunk(model, first, b"{}  "), BIN, DATA)
+    with pytest.raises(IngestionError, match=r"buffers\[0\].* must have 42 bytes"):
+        run(tmp_path, {"m.glb": data})
+
+
+def test_what_follows_the_length_of_the_header_is_not_read(tmp_path: Path) -> None:
+    assert run(tmp_path, {"m.glb": glb_triangle() + b"more"}).info.triangles == 1
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_text_has_a_limit_and_the_buffer_has_not(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int) -> None:
+    model = b'{"asset": {"version": "%d.0"}}' % version + b" " * 10
+    data = glb(model, bytes(100)) if version == 2 else glb_1(json.loads(model), bytes(100))
+    size, = struct.unpack_from("<I", data, 12)
+    monkeypatch.setattr("arr.emulator._ingestion.formats.glb.MAX_JSON_BYTES", size)
+    assert run(tmp_path, {"m.glb": data}).info.triangles == 0
+    monkeypatch.setattr("arr.emulator._ingestion.formats.glb.MAX_JSON_BYTES", size - 1)
+    with pytest.raises(IngestionError, match=f"has {size} bytes of JSON; {size - 1} bytes is"):
+        run(tmp_path, {"m.glb": data})
 
 
 def test_glb_1_is_read_with_its_buffer(tmp_path: Path) -> None:
@@ -47,6 +78,9 @@ def test_glb_1_is_read_with_its_buffer(tmp_path: Path) -> None:
     summary = run(tmp_path, {"m.glb": glb_1(model, DATA)})
     assert summary.info.format == "GLB 1.0"
     assert bounds(summary) == ([1, 0, -1], [3, 3, 0])
+    model["buffers"]["binary_glTF"]["byteLength"] = 43
+    with pytest.raises(IngestionError, match="must have 43 bytes, but only 42 bytes"):
+        run(tmp_path, {"m.glb": glb_1(model, DATA)})
 
 
 @pytest.mark.parametrize("size", [4, 11, 19, 20, 60, 200])

@@ -50,30 +50,23 @@ def _split_1(spool: Spool, file: Span, name: str) -> Glb:
 
 
 def _split_2(spool: Spool, file: Span, name: str) -> Glb:
-    text: Span | None = None
+    # The two chunks come first; what follows is for extensions and is not looked at.
+    kind, text = _chunk(spool, file, 12, name, "JSON")
+    if kind != _JSON:
+        raise IngestionError(f"{shown(name)} does not begin with a JSON chunk.")
     buffer: Span | None = None
-    offset = 12
-    while offset < file.size:
-        if file.size - offset < 8:
-            raise IngestionError(f"{shown(name)} is truncated inside a chunk header.")
-        length, kind = struct.unpack("<II", spool.read(file.part(offset, 8)))
-        chunk = _checked(file, offset + 8, length, name, "JSON" if text is None else "binary")
-        if text is None:
-            if kind != _JSON:
-                raise IngestionError(f"{shown(name)} does not begin with a JSON chunk.")
-            text = chunk
-        elif kind == _BIN and buffer is None:
-            buffer = chunk
-        offset += 8 + length
-        # The two chunks come first; what follows is for extensions and is not looked at. It is
-        # not walked either: chunks of no length could be millions.
-        if text is not None and buffer is not None:
-            break
-        if kind not in (_JSON, _BIN):
-            break
-    if text is None:
-        raise IngestionError(f"{shown(name)} has no JSON chunk.")
+    end = 20 + text.size
+    if end < file.size:
+        kind, chunk = _chunk(spool, file, end, name, "binary")
+        buffer = chunk if kind == _BIN else None
     return Glb(2, text, buffer)
+
+
+def _chunk(spool: Spool, file: Span, offset: int, name: str, what: str) -> tuple[int, Span]:
+    if file.size - offset < 8:
+        raise IngestionError(f"{shown(name)} is truncated inside a chunk header.")
+    length, kind = struct.unpack("<II", spool.read(file.part(offset, 8)))
+    return kind, _checked(file, offset + 8, length, name, what)
 
 
 def _checked(file: Span, offset: int, length: int, name: str, what: str) -> Span:
