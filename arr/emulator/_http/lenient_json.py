@@ -42,7 +42,7 @@ def loads(body: bytes) -> Any:
         value = json.loads(strict, strict=False)
     except json.JSONDecodeError as error:
         what = error.msg[0].lower() + error.msg[1:]
-        where = strict.count(" ", 0, error.pos) + 1
+        where = strict[:error.pos].count(" ") + 1
         raise ValueError(f"the body is not JSON: {what} at its token {where}") from None
     if "\\u" in strict:
         try:
