@@ -35,6 +35,41 @@ def test_without_a_container_root_the_option_is_named(tmp_path: Path) -> None:
         open_container(tmp_path.as_uri(), "modelUrl", container_root=None, allowed_hosts=())
 
 
+def open_handles() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
+def test_a_container_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    (tmp_path / "root" / "sub" / "deep").mkdir(parents=True)
+    (tmp_path / "root" / "sub" / "file").write_bytes(b"x" * 50)
+    (tmp_path / "root" / "out").symlink_to(tmp_path)
+    before = open_handles()
+    there = container(tmp_path / "root")
+    held = open_handles()
+    assert b"".join(there.chunks("sub/file", 100)) == b"x" * 50
+    assert there.names(10) == ["sub/file"]
+    there.write("new/a/file", io.BytesIO(b"y"), 1)
+    for name, limit in (("sub/file", 10), ("sub", 10), ("gone/x", 10), ("out/x", 10)):
+        with pytest.raises(IngestionError):
+            list(there.chunks(name, limit))
+    with pytest.raises(IngestionError):
+        there.write("sub/deep", io.BytesIO(b"y"), 1)
+    with pytest.raises(IngestionError):
+        there.write("sub/file/x", io.BytesIO(b"y"), 1)
+    started = there.chunks("sub/file", 100)
+    next(started)
+    started.close()  # type: ignore[attr-defined]
+    assert open_handles() == held == before + 1
+    there.close()
+    there.close()
+    for url in ("gone", "sub/file"):
+        with pytest.raises(IngestionError):
+            container(tmp_path / "root", url)
+    assert open_handles() == before
+    assert sorted(os.listdir(tmp_path / "root" / "sub")) == ["deep", "file"]
+
+
 def test_names_are_sorted_and_limited(tmp_path: Path) -> None:
     for name in ("b", "a", "sub"):
         path = tmp_path / name

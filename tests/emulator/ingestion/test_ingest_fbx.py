@@ -120,6 +120,7 @@ def test_a_packed_array_longer_than_it_says_is_not_unpacked_further(
     (binary(scene())[:27] + b"\x01\0\0\0" + bytes(20), "ends before it begins"),
     (binary(scene())[:27] + b"\xff\xff\xff\xff" + bytes(20), "ends at byte 4,294,967,295"),
     (binary(scene()) + bytes(9), "end mark is missing"),
+    (binary(scene()).replace(b"S\x06\0\0\0a test", b"Q\x06\0\0\0a test"), "unknown kind 'Q'"),
     (binary(scene()) + bytes(900), "is the last one, but"),
     (ascii_file([Record("FBXHeaderExtension"), *scene()[2:]], title=""), "FBXVersion is missing"),
     (ASCII.replace(b'"a test"', b'"a test'),
@@ -173,6 +174,24 @@ def test_a_texture_inside_the_file_is_not_looked_for(tmp_path: Path) -> None:
         Record("RelativeFilename", ("a.png",)), Record("Content", (b"png",))))
     summary = run(tmp_path, {"m.fbx": binary(scene(texture("a.png"), video))})
     assert not summary.warnings
+
+
+def test_what_is_read_of_a_record() -> None:
+    names = [f"{letter}" for letter in "abcdefghi"]
+    data = binary([*scene()[:1], Record("Creator", ("x" * 5000, 1, 2.5, *names)),
+                   *scene(material(""), Record("Material", (1, "M" * 30)))[2:]])
+    with Spool() as spool:
+        info = describe_fbx(spool, spool.add("m", [data]).span, "m")
+    assert info.generator == "x" * 200
+    assert [each.name for each in info.material_list] == ["", "M" * 30]
+
+
+def test_a_packed_array_may_come_in_many_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = binary(scene(Record("Geometry", (Packed([0.0] * 5_000 + [1.5]),))))
+    for size in (7, 64, 1000):
+        monkeypatch.setattr(fbx_binary, "CHUNK", size)
+        with Spool() as spool:
+            assert describe_fbx(spool, spool.add("m", [data]).span, "m").meshes == 2
 
 
 def test_more_materials_than_documented_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

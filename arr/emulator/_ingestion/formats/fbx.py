@@ -30,7 +30,7 @@ def describe_fbx(spool: Spool, file: Span, name: str,
     head = spool.read(file.part(0, min(HEADER, file.size)))
     if head.startswith(MAGIC):
         form = "binary"
-        scene.version = version = _accepted(binary_version(head, name), name)
+        version = _accepted(binary_version(head, name), name)
         read_binary(spool, file, scene, version)
     else:
         form = "ASCII"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import zlib
 
-
 from ..refusals import IngestionError, shown, size_text
 from ..spool import CHUNK, Span, Spool
 from .fbx_scene import FbxScene
@@ -15,7 +14,7 @@ HEADER = 27
 _END = bytes.fromhex("f85a8c6adef5d97eece90ce3758f290b")
 _MAX_FOOTER = 512  # 176 at most in files of the SDK
 _MAX_INFLATED = 8 << 30  # of all arrays in a file: half a minute
-_MAX_VALUES = 8  # of a record, that are handed on
+_MAX_VALUES = 8  # texts of a record, that are handed on; nobody asks for its numbers
 _MAX_TEXT = 4096
 _DEPTH = 3  # records deeper than that are checked only
 
@@ -49,8 +48,6 @@ class _Walk:
         self._record = struct.Struct(order + ("QQQB" if version >= 7500 else "IIIB"))
         self._length = struct.Struct(order + "I")
         self._array = struct.Struct(order + "III")
-        self._integer = struct.Struct(order + "i")
-        self._long = struct.Struct(order + "q")
         self._window = b""
         self._first = 0  # where the window begins
         self._inflated = 0
@@ -120,11 +117,7 @@ class _Walk:
             data, place = self._at(offset, 1)
             kind = chr(data[place])
             if kind in _SIZES:
-                size = _SIZES[kind]
-                if wanted and len(found) < _MAX_VALUES and kind in "IL":
-                    layout = self._integer if kind == "I" else self._long
-                    found.append(layout.unpack_from(*self._within(offset + 1, size, end))[0])
-                offset += 1 + size
+                offset += 1 + _SIZES[kind]
             elif kind in "SR":
                 size, = self._length.unpack_from(*self._within(offset + 1, 4, end))
                 if wanted and len(found) < _MAX_VALUES and offset + 5 + size <= end:
