@@ -115,7 +115,7 @@ def _of_statements(path: str, tree: ast.Module, places: Places) -> Iterator[Muta
 def _can_be_dropped(node: ast.AST) -> TypeGuard[ast.stmt]:
     """Say whether a statement is missed by its effect only: no NameError tells of it."""
     if isinstance(node, ast.Assign):
-        return not any(isinstance(target, ast.Name) for target in node.targets)
+        return all(isinstance(target, (ast.Attribute, ast.Subscript)) for target in node.targets)
     if isinstance(node, ast.Expr):
         return not isinstance(node.value, ast.Constant)
     return isinstance(node, (ast.AugAssign, ast.Delete, ast.Raise))

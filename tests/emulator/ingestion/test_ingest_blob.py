@@ -283,7 +283,11 @@ def test_a_list_that_never_ends_is_left(storage: Storage) -> None:
     "http://devstoreaccount1.blob.localhost:10000/container?" + SAS,
 ])
 def test_a_container_url_is_accepted(url: str) -> None:
-    assert parse_blob_url(url, "modelUrl", HOSTS).sas == SAS
+    found = parse_blob_url(url, "modelUrl", HOSTS)
+    assert found.sas == SAS and found.parameters["sig"] == "TopSecret+abc="
+    assert found.shown == found.base == url.replace("ACCOUNT", "account").partition("?")[0].rstrip(
+        "/")
+    assert found.is_loopback is (not url.startswith("https"))
 
 
 def test_parameters_of_a_list_request_are_dropped() -> None:

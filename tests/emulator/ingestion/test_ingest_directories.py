@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -11,8 +12,8 @@ from typing import Any, List
 
 import pytest
 
-from arr.emulator._ingestion.refusals import IngestionError, MissingFile
-from arr.emulator._ingestion.containers import open_container
+from arr.emulator._ingestion.refusals import IngestionError, MissingFile, NoAccess
+from arr.emulator._ingestion.containers import handles, open_container
 from arr.emulator._ingestion.containers.base import Container, check_name
 from arr.emulator._ingestion.pipeline import ingest
 
@@ -68,6 +69,41 @@ def test_a_container_leaves_no_descriptor_open(tmp_path: Path) -> None:
             container(tmp_path / "root", url)
     assert open_handles() == before
     assert sorted(os.listdir(tmp_path / "root" / "sub")) == ["deep", "file"]
+
+
+@posix
+@pytest.mark.parametrize("by_handle", [handles.BY_HANDLE, False])
+def test_folders_are_read_and_written_in_both_ways(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_handle: bool) -> None:
+    monkeypatch.setattr(handles, "BY_HANDLE", by_handle)
+    (tmp_path / "elsewhere" / "sub").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "secret").write_bytes(b"x")
+    here = tmp_path / "root"
+    here.mkdir()
+    there = container(here)
+    (here / "folder").symlink_to(tmp_path / "elsewhere")
+    (here / "loop").symlink_to("loop")
+    there.write("a/b/c", io.BytesIO(b"y"), 1)
+    assert b"".join(there.chunks("a/b/c", 10)) == b"y"
+    assert there.names(10) == ["loop", "a/b/c"]
+    there.close()
+
+
+@pytest.mark.parametrize("error, kind, reason", [
+    (PermissionError(errno.EACCES, "x"), NoAccess, "the emulator has no permission"),
+    (PermissionError(errno.EPERM, "x"), NoAccess, "the emulator has no permission"),
+    (OSError(errno.EIO, "Input/Output ERROR"), IngestionError, "read: input/output error."),
+    (OSError(), IngestionError, "read: oserror.")])
+def test_a_file_that_cannot_be_read_says_why(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, kind: type[Exception],
+        reason: str) -> None:
+    def fail(*_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(handles, "open_file", fail)
+    with pytest.raises(IngestionError) as caught:
+        read(tmp_path, "m")
+    assert type(caught.value) is kind and reason in str(caught.value)
 
 
 def test_names_are_sorted_and_limited(tmp_path: Path) -> None:
@@ -158,6 +194,8 @@ def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
     getattr(os, "mkfifo")(tmp_path / "pipe")
     with pytest.raises(IngestionError, match="not a regular file"):
         read(tmp_path, "pipe")
+    with pytest.raises(MissingFile):
+        read(tmp_path, "pipe/x")
 
 
 @posix

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import runpy
 from pathlib import Path
-from typing import Dict
+from typing import Dict, List, Tuple
 
-from arr.emulator._ingestion.pipeline import Summary, ingest
+from arr.emulator._ingestion.pipeline import Report, Summary, ingest
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 ROBOT = SAMPLES / "models" / "robot"
@@ -16,13 +16,13 @@ def made() -> Dict[str, bytes]:
     return dict(runpy.run_path(str(SAMPLES / "make_model.py"))["make_model"]())
 
 
-def ingested(root: Path) -> Summary:
+def ingested(root: Path, report: Report = lambda progress, text: None) -> Summary:
     (root / "in").mkdir()
     (root / "out").mkdir()
     for name, data in made().items():
         (root / "in" / name).write_bytes(data)
     return ingest("robot.gltf", (root / "in").as_uri(), (root / "out").as_uri(),
-                  container_root=root, allowed_hosts=(), report=lambda progress, text: None)
+                  container_root=root, allowed_hosts=(), report=report)
 
 
 def test_the_script_makes_the_committed_bytes() -> None:
@@ -39,7 +39,12 @@ def test_the_sample_is_small() -> None:
 
 
 def test_the_sample_is_ingested_with_its_settings(tmp_path: Path) -> None:
-    summary = ingested(tmp_path)
+    told: List[Tuple[float, str]] = []
+    summary = ingested(tmp_path, lambda progress, text: told.append((progress, text)))
+    assert [(progress, text.split()[0]) for progress, text in told if "robot.bin" not in text] == [
+        (0.0, "opening"), (0.05, "listing"), (0.1, "reading"), (0.3, "checking"), (0.6, "packing"),
+        (0.8, "writing"), (1.0, "wrote")]
+    assert (0.3, "reading robot.bin") in told
     assert summary.settings["scaling"] == 1.5 and summary.settings["recenterToOrigin"] is True
     assert (summary.info.meshes, summary.info.materials, summary.info.nodes) == (9, 4, 20)
     assert summary.info.instances == 19
