@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from arr.emulator._http.lenient_json import loads
-from arr.emulator._web.timespan import format_timespan, parse_timespan
 
 from ...support.emulator import Client
 
@@ -88,23 +87,3 @@ def test_a_bad_model_is_400_and_names_the_field(client: Client, name: str, value
     body[name] = value
     answer = client.call("POST", "/models/create", body)
     assert answer.status == 400 and name in answer.json()["error"]
-
-
-@pytest.mark.parametrize("text, seconds", [
-    ("4:0:0", 14_400), ("0:0:1", 1), ("04:05:06", 14_706), ("1.2:0:0", 93_600)])
-def test_a_timespan_is_read(text: str, seconds: int) -> None:
-    assert parse_timespan(text) == seconds
-
-
-@pytest.mark.parametrize("text, written", [
-    ("24:0:0", "1.0:0:0"), ("25:00:00", "1.1:0:0"), ("1.26:3:4", "2.2:3:4")])
-def test_more_than_23_hours_are_refused_and_the_text_says_how_to_write_them(
-        text: str, written: str) -> None:
-    with pytest.raises(ValueError, match=f"as in '{written}'"):
-        parse_timespan(text)
-
-
-@pytest.mark.parametrize("seconds, text", [
-    (0, "00:00:00"), (59.99, "00:00:59"), (86_399, "23:59:59"), (93_600, "1.02:00:00")])
-def test_a_timespan_is_written(seconds: float, text: str) -> None:
-    assert format_timespan(seconds) == text
