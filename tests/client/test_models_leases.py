@@ -13,6 +13,7 @@ from arr import (
     RRRenderingSessionProperties, SessionLocation, UpdateRenderingSessionParams,
 )
 from arr._fields import Alias
+from arr._results import CallFailed
 from arr._models import ingestion_status_from_wire
 
 from ..support.rig import MODEL_URL, PROPERTIES, Rig, good
@@ -237,6 +238,17 @@ def test_missing_null_and_zero_ports_are_alike() -> None:
         found = RRRenderingSessionProperties.from_wire({**PROPERTIES,
                                                         "connectionProperties": ports})
         assert (found.arr_inspector_port, found.handshake_port) == (0, 0)
+
+
+@pytest.mark.parametrize("name", ["arrInspectorPort", "handshakePort"])
+@pytest.mark.parametrize("port", ["8080", 1.5, True, False, -1, 65_536, []])
+def test_a_port_that_is_none_is_a_protocol_error(name: str, port: object) -> None:
+    with pytest.raises(CallFailed, match=f"{name} is not a port") as caught:
+        RRRenderingSessionProperties.from_wire({**PROPERTIES, "connectionProperties": {name: port}})
+    assert caught.value.result == ARRResult.ProtocolError
+    found = RRRenderingSessionProperties.from_wire(
+        {**PROPERTIES, "connectionProperties": {name: 65_535}})
+    assert found.arr_inspector_port + found.handshake_port == 65_535
 
 
 def test_properties_cannot_be_changed_and_compare_by_value() -> None:

@@ -35,7 +35,7 @@ def parse_overrides(data: bytes, name: str, schema: OverrideSchema) -> list[Entr
         if "name" not in entry:
             raise IngestionError(f'{where} must have a "name": that of the material it is for.')
         _check_members(entry, schema.members, where)
-        if schema.patterns and entry.get("nameMatching") == "regex":
+        if entry.get("nameMatching") == "regex":
             compile_name(entry["name"], f"{where}.name")
     return parsed
 

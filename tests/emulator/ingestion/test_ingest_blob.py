@@ -144,6 +144,18 @@ def test_an_answer_without_a_length_is_refused(storage: Storage) -> None:
         read(storage.answers(answer))
 
 
+def test_an_encoding_of_the_storage_is_left_alone(storage: Storage) -> None:
+    def answer(request: Request) -> Response:
+        return Response(b"data", 200, {"ETag": '"1"', "Content-Encoding": "gzip"})
+
+    assert read(storage.answers(answer)) == b"data"
+
+
+def test_a_list_that_is_cut_short_is_refused(storage: Storage) -> None:
+    with pytest.raises(IngestionError, match="was cut short"):
+        storage.answers(blob(page("<a/>"), send=9)).names(10)
+
+
 def test_a_blob_above_the_limit_is_not_read(storage: Storage) -> None:
     with pytest.raises(IngestionError, match="too large"):
         read(storage.answers(blob(bytes(100))), limit=99)

@@ -186,6 +186,16 @@ def test_what_is_read_of_a_record() -> None:
     assert [each.name for each in info.material_list] == ["", "M" * 30]
 
 
+def test_no_more_of_a_string_is_kept_than_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b'; FBX 7.4.0 project file\nA: "' + b"x" * 9_000 + b'", "' + b"y" * 4_097 + b'", "z"\n'
+    for size in (100, 5_000, 1 << 20):
+        monkeypatch.setattr(fbx_ascii, "CHUNK", size)
+        with Spool() as spool:
+            tokens = list(fbx_ascii._tokens(spool, spool.add("m", [data]).span, "m"))
+        texts = [text for kind, text in tokens if kind == "string"]
+        assert texts == [b"x" * 4_096, b"y" * 4_096, b"z"]
+
+
 def test_a_packed_array_may_come_in_many_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     data = binary(scene(Record("Geometry", (Packed([0.0] * 5_000 + [1.5]),))))
     for size in (7, 64, 1000):

@@ -77,6 +77,11 @@ def test_what_the_schema_of_2020_does_not_allow_is_named(entries: Any, reason: s
     assert reason in refusal(entries, OVERRIDES_2020)
 
 
+def test_a_name_that_is_no_pattern_may_be_any_text() -> None:
+    entries = [{"name": "("}, {"name": "(a+)+b", "nameMatching": "exact"}]
+    assert parse_overrides(json.dumps(entries).encode(), "o.json", OVERRIDES_2020) == entries
+
+
 @pytest.mark.parametrize("pattern, most", [
     ("abc", 0), ("a?b|c", 1), ("[*+?]x", 0), (r"\*\+\(", 0), ("a*b+", 16), ("(?:a|b)c", 1),
     ("(?<n>x)+", 8), ("a{3}", 0), ("a{1,9}", 8), ("a*?", 8)])

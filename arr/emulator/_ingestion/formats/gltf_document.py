@@ -164,7 +164,6 @@ class Document:
                 else:
                     self._read_roots(stream.rows(), nodes, index)
             self.scenes.append(nodes)
-        self.sizes["scenes"] = len(self.scenes)
 
     def _read_roots(self, values: Iterator[Any], nodes: array[int], scene: int) -> None:
         target = self._references["nodes"]
