@@ -16,7 +16,8 @@ REQUESTS_KEPT = 500
 _TOKEN = re.compile(r"ey[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_+/=.%-]+")
 _USER = re.compile(r"//[^\s/@]*@")
 _QUERY = re.compile(r"\?[^\s\"'<>]*")
-_HARMLESS_QUERY = re.compile(r"\?api-version=[A-Za-z0-9.-]{1,40}")
+_HARMLESS_QUERY = re.compile(
+    r"\?(?:api-version=[A-Za-z0-9.-]{1,40}(?:&skiptoken=[0-9]{1,18})?|skiptoken=[0-9]{1,18})")
 
 
 def redact(text: str) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from arr.emulator import Emulator
-from arr.emulator._service import ingestions, state
+from arr.emulator._service import ingestion_table, ingestions
 from arr.emulator._service.faults import Fault
-from arr.emulator._service.ingestions import Ingestion, IngestionPool
+from arr.emulator._service.ingestions import Ingestion, IngestionPool, Work
 from arr.emulator._service.journal import REQUESTS_KEPT, Journal, Record, clean, redact
 from arr.emulator._service.meter import SECONDS_KEPT, Meter
 from arr.emulator._service.patterns import Patterns
@@ -24,6 +24,9 @@ from ...support.emulator import LIMIT, Client, Clock, good_ingest
 
 @pytest.mark.parametrize("text, shown", [
     ("/a?api-version=2021-01-01", "/a?api-version=2021-01-01"), ("/a?", "/a?"), ("/a?b", "/a?***"),
+    ("/a?api-version=1&skiptoken=50", "/a?api-version=1&skiptoken=50"),
+    ("/a?skiptoken=50", "/a?skiptoken=50"), ("/a?skiptoken=x", "/a?***"),
+    ("/a?skiptoken=" + "1" * 19, "/a?***"),
     ("/a?api-version=1&sig=b", "/a?***"), ("/a?sig=b&api-version=1", "/a?***"),
     ("/a?api-version=" + "1" * 41, "/a?***"), ("/a?api-version=" + "1" * 40, "/a?api-version="
                                                + "1" * 40), ("/a?api-version=", "/a?***"),
@@ -213,7 +216,7 @@ def begin(client: Client) -> str:
 
 def test_old_ingestions_are_forgotten_from_twice_what_is_kept(
         emulator: Emulator, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "_ENDED_KEPT", 2)
+    monkeypatch.setattr(ingestion_table, "_ENDED_KEPT", 2)
     ids = []
     for count in range(1, 6):
         ids.append(begin(client))
@@ -226,7 +229,7 @@ def test_what_waits_is_forgotten_and_who_waits_for_it_is_told(
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Thread, "start", lambda thread: None)  # no worker has come to it yet
     pool = IngestionPool(good_ingest, workers=1, container_root=None, allowed_hosts=())
-    model = Ingestion("i", "a", "m", "u", "c", created=0.0, visible_at=0.0)
+    model = Ingestion("i", "a", Work("m", "u", "c"), created=0.0, visible_at=0.0)
     pool.submit(model)
     monkeypatch.undo()
     assert (model.progress, model.text, model.reason, model.summary) == (0.0, "waiting", "", None)
