@@ -21,9 +21,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO
 
 from ._clock import Clock, SystemClock
-from ._emulator import (DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, DEFAULT_ALLOWED_HOSTS,
-                        Emulator)
+from ._emulator import DEFAULT_ALLOWED_HOSTS, Emulator
 from ._service.faults import Fault, Hold
+from ._service.state import DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY
 
 if TYPE_CHECKING:
     from os import PathLike

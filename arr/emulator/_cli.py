@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Sequence
 
 from ._arguments import host_patterns, is_loopback
-from ._emulator import (DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, DEFAULT_ALLOWED_HOSTS,
-                        Emulator, default_hosts)
+from ._emulator import DEFAULT_ALLOWED_HOSTS, Emulator, default_hosts
+from ._service.state import DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY
 
 _EPILOG = f"""\
 account (unless --account-id and --account-key say another):
@@ -43,7 +43,8 @@ own routes, JSON in and out, POST with 'Content-Type: application/json':
                                         all away, with /{{id}} behind it that one
   POST URL/_emulator/throttle           {{"per_minute": 10}}, or null
   POST URL/_emulator/capacity           {{"capacity": 2}}, {{"capacity": {{"small": 2}}}} or null
-  POST URL/_emulator/sessions/ID/stop   also /extend {{"minutes": 30}}, /fail {{"message": "why"}}
+  POST URL/_emulator/sessions/ID/stop   also /extend {{"minutes": 30}}, /fail {{"message": "why"}};
+                                        /inspector, with the GUID of the host name, opens that page
   POST URL/_emulator/reset              forgets all but accounts and time
 
 https, on the same port, for clients that insist on it:

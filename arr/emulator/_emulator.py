@@ -11,7 +11,8 @@ from ._service.faults import Fault, Faults, Hold
 from ._service.ingestions import Ingest, IngestionPool, default_ingest
 from ._service.patterns import Patterns
 from ._service.service import Service
-from ._service.state import Account, Capacity, State
+from ._service.state import (
+    DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_KEY, Account, Capacity, State)
 from ._service.storage import Storage
 from ._service.tokens import Tokens
 from ._web.responder import Responder
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ._http.tls import Tls
-
-# Known to everybody, like the account of Azurite: it protects nothing.
-DEFAULT_ACCOUNT_ID = "0b3c1d52-7a1e-4f5e-9a70-6c2f1f0a1b2c"
-DEFAULT_ACCOUNT_KEY = "YXJyLmVtdWxhdG9yOiBhIHdlbGwta25vd24ga2V5LCBub3QgYSBzZWNyZXQ="
 
 DEFAULT_ALLOWED_HOSTS = ("localhost", "*.localhost", "127.0.0.1", "::1", "*.blob.core.windows.net")
 

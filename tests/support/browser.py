@@ -11,8 +11,9 @@ import subprocess
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Callable, List, Optional, Type, TypeVar
+from typing import Any, Callable, Iterator, List, Optional, Type, TypeVar
 from urllib.parse import urlsplit
 
 from .displays import missing
@@ -132,6 +133,22 @@ class Browser:
     def url(self) -> str:
         """Where the browser is."""
         return str(self.command("GET", "/url"))
+
+    @contextmanager
+    def new_tab(self) -> Iterator[None]:
+        """Look at the tab that a click has opened; close it afterwards and go back."""
+        first = self.command("GET", "/window")
+
+        def others() -> List[str]:
+            return [each for each in self.command("GET", "/window/handles") if each != first]
+
+        self.wait(others, "a new tab")
+        self.command("POST", "/window", {"handle": others()[0]})
+        try:
+            yield
+        finally:
+            self.command("DELETE", "/window")
+            self.command("POST", "/window", {"handle": first})
 
     def run(self, script: str, *arguments: Any) -> Any:
         """Run a function body in the page and return what it returns."""

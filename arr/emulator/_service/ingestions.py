@@ -123,7 +123,9 @@ class Ingestion:
         over = status != RUNNING
         return {
             "id": self.id,
+            "named": self.named,
             "account_id": self.account_id,
+            "layout": self.work.layout,
             "model_name": clean(self.work.model_name, 300),
             "model_url": clean(self.work.model_url, 300),
             "asset_container_url": clean(self.work.asset_container_url, 300),

@@ -45,17 +45,18 @@ def _escape(character: str) -> str:
 class Record:
     """One request. Written by the thread that answers it, before the reply is sent."""
 
-    SHOWN = ("number", "time", "method", "path", "route", "account_id", "session_id", "client",
-             "status", "milliseconds", "ms_cv", "reason", "fault")
+    SHOWN = ("number", "time", "method", "path", "route", "era", "account_id", "session_id",
+             "client", "status", "milliseconds", "ms_cv", "reason", "fault")
     __slots__ = (*SHOWN, "meter")
 
-    def __init__(self, number: int, time: float, method: str, path: str, route: str,
-                 client: str) -> None:
+    def __init__(self, number: int, time: float, method: str, path: str, route: str, client: str,
+                 era: str = "") -> None:
         self.number = number
         self.time = time
         self.method = method
         self.path = path
         self.route = route
+        self.era = era  # of the protocol; "" for the token and for a path that is not known
         self.client = client
         self.account_id = ""
         self.session_id = ""
@@ -79,9 +80,11 @@ class Journal:
         self._records: deque[Record] = deque(maxlen=REQUESTS_KEPT)
         self._numbers = count(1)
 
-    def open(self, time: float, method: str, target: str, route: str, client: str) -> Record:
+    def open(self, time: float, method: str, target: str, route: str, client: str,
+             era: str = "") -> Record:
         """Add a request on its arrival."""
-        record = Record(0, time, clean(method, 20), clean(target, 300), route, clean(client, 120))
+        record = Record(0, time, clean(method, 20), clean(target, 300), route, clean(client, 120),
+                        era)
         with self._lock:
             record.number = next(self._numbers)
             self._records.append(record)

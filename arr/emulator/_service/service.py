@@ -33,7 +33,9 @@ class Service:
 
     def advance(self, seconds: object) -> None:
         """Move the clock forward."""
+        before = self.clock.monotonic()
         _clock.advance(self.clock, seconds)
+        self.state.note_jump(before, self.clock.monotonic() - before)
 
     def reset(self) -> None:
         """Forget everything but the accounts, their tokens and the time."""

@@ -38,6 +38,13 @@ class LeaseChange(NamedTuple):
     after: int
 
 
+class ClockJump(NamedTuple):
+    """A clock that was moved forward: when it stood, and by how many seconds."""
+
+    at: float
+    seconds: float
+
+
 class LeaseRefused(Exception):
     """A lease that cannot be made longer: the session has ended, or the new total is no larger."""
 
@@ -79,7 +86,7 @@ class Session:
         self.failure = ""
         self.kept: dict[str, Any] = {}
         self.meter = Meter()
-        self._events: deque[Record | LeaseChange] = deque(maxlen=EVENTS_KEPT)
+        self._events: deque[Record | LeaseChange | ClockJump] = deque(maxlen=EVENTS_KEPT)
 
     def state(self, now: float) -> tuple[str, float | None, str]:
         """Return the status, when it ended (None while it lives) and the message."""
@@ -150,6 +157,8 @@ class Session:
         elapsed = self.elapsed(now)
         return {
             "id": self.id,
+            "guid": self.guid,
+            "named": self.named,
             "account_id": self.account_id,
             "status": status,
             "message": message,
@@ -169,6 +178,10 @@ class Session:
         record.session_id = self.id
         record.meter = self.meter
         self._events.append(record)
+
+    def note_jump(self, at: float, seconds: float) -> None:
+        """Remember that the clock was moved."""
+        self._events.append(ClockJump(at, seconds))
 
     def phases(self, now: float) -> list[tuple[str, float]]:
         """Return the statuses that it has been through, each with its beginning."""
@@ -191,6 +204,9 @@ class Session:
                 found.append((moment(event.at), 1, {
                     "kind": "lease", "time": moment(event.at), "before_seconds": event.before,
                     "lease_seconds": event.after}))
+            elif isinstance(event, ClockJump):
+                found.append((moment(event.at), 1, {
+                    "kind": "clock", "time": moment(event.at), "seconds": event.seconds}))
             else:
                 found.append((event.time, 0, {"kind": "request", **event.as_dict()}))
         message = self.state(now)[2]

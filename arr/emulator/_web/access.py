@@ -47,7 +47,7 @@ def authenticate(call: Call) -> None:
     if not given:
         raise HttpError(401, "the header 'Authorization: Bearer <access token>' is missing")
     account_id = service.tokens.account_of(given, service.clock.time())
-    if account_id is None:
+    if account_id is None or service.state.account(account_id) is None:
         raise HttpError(401, "the access token is forged or has expired; ask for a new one")
     if account_id.lower() != call.params["account"].lower():
         raise HttpError(era_of(call.request.segments).foreign_token,

@@ -107,6 +107,20 @@ def extend_session(call: Call) -> Reply:
     return json_reply({"lease_seconds": lease})
 
 
+def open_inspector(call: Call) -> Reply:
+    """Return what opens the inspector of a session, named by its GUID: host name and ticket.
+
+    Other pages can neither ask this (``check_change``) nor read the answer.
+    """
+    _only(call, ())
+    service, guid = call.service, call.params["id"]
+    if service.state.inspect(guid) is None:
+        raise HttpError(404, "There is no session of that GUID.")
+    return json_reply({"hostname": guid + ".localhost",
+                       "token": service.tokens.ticket(guid, service.clock.time())},
+                      headers=NO_STORE)
+
+
 def _no_live_session() -> HttpError:
     return HttpError(404, "There is no live session of that id.")
 

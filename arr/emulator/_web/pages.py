@@ -23,11 +23,11 @@ def _template(name: str) -> str:
         return _FILE.sub(lambda match: _template(match.group(1)), file.read())
 
 
-def page(name: str, status: int = 200, **values: str) -> Reply:
+def page(name: str, status: int = 200, forms: str = "'none'", **values: str) -> Reply:
     """Return a page of this folder with ``{{name}}`` replaced by escaped values.
 
     Scripts and styles run by a nonce only, so that no text can become a script; nothing is loaded
-    from elsewhere, and no other page may frame this one.
+    from elsewhere, forms are posted to ``forms`` only, and no other page may frame this one.
     """
     from html import escape  # late: 4 % of the start
 
@@ -35,7 +35,7 @@ def page(name: str, status: int = 200, **values: str) -> Reply:
     values["nonce"] = nonce
     text = _PLACE.sub(lambda match: escape(values[match.group(1)]), _template(name))
     policy = (f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
-              "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+              f"connect-src 'self'; img-src data:; base-uri 'none'; form-action {forms}; "
               "frame-ancestors 'none'")
     return Reply(status, text.encode("utf-8"), _HTML, NO_STORE + (
         ("Content-Security-Policy", policy), ("Referrer-Policy", "no-referrer"),
@@ -44,7 +44,10 @@ def page(name: str, status: int = 200, **values: str) -> Reply:
 
 def state_page(call: Call) -> Reply:
     """Show all sessions, ingestions and recent requests."""
-    return page("state.html")
+    state = call.service.state
+    # It opens the inspectors, which have origins of their own.
+    inspectors = " ".join(f"{scheme}://*.localhost:{state.port}" for scheme in ("http", "https"))
+    return page("state.html", forms=inspectors, key=state.public_key())
 
 
 def inspector_hint(call: Call) -> Reply:
@@ -56,13 +59,13 @@ def inspector_hint(call: Call) -> Reply:
 
 def inspector(call: Call) -> Reply:
     """Show one session; the token comes in a posted form and never stands in a URL."""
-    session_id = call.params["id"]
     token = query_values(call.request.body).get("token", "")
     try:
         _check(call, token)
     except HttpError as error:
         return page("message.html", error.status, title="ArrInspector", text=str(error))
-    return page("inspector.html", session=session_id, token=token)
+    shown = call.service.state.inspect(call.params["id"])
+    return page("inspector.html", session="" if shown is None else shown["id"], token=token)
 
 
 def inspector_data(call: Call) -> Reply:
@@ -75,13 +78,14 @@ def inspector_data(call: Call) -> Reply:
 
 
 def _check(call: Call, token: str) -> None:
-    service = call.service
-    account_id = service.tokens.account_of(token, service.clock.time()) if token else None
+    service, guid = call.service, call.params["id"]
+    now = service.clock.time()
+    account_id = service.tokens.account_of(token, now) if token else None
     if account_id is None:
         raise HttpError(401, "The token is missing, forged or expired. Call "
-                             "connect_to_arr_inspector_async() again and open the new file.")
-    account = service.state.account(account_id)
-    if account is None or not service.state.is_at_host(account.id, call.params["id"]):
+                             "connect_to_arr_inspector_async() again and open the new file, or "
+                             "come from the emulator's own page.")
+    if not (service.state.is_at_host(account_id, guid) or service.tokens.opens(token, guid, now)):
         raise _gone()
 
 

@@ -46,14 +46,14 @@ class Responder:
                 # Shown among the requests too: a client whose paths are wrong is what one looks
                 # for there.
                 if request.segments[:1] in (("v1",), ("accounts",)):
-                    record = self._open(request, "")
+                    record = self._open(request)
                 raise
             if session_host is not None:
                 params["id"] = session_host[1]
             if route.kind in (OWN, INSPECTOR):
                 reply = self._own(route, Call(self._service, request, params, None))
             else:
-                record = self._open(request, route.name)
+                record = self._open(request, route.name, route.era)
                 reply = self._serve(route, Call(self._service, request, params, record), record,
                                     era)
         except HttpError as error:
@@ -72,10 +72,10 @@ class Responder:
         _log.info("refused: %d %s", error.status, clean(str(error), 200))
         return reply
 
-    def _open(self, request: Request, route: str) -> Record:
+    def _open(self, request: Request, route: str = "", era: str = "") -> Record:
         return self._service.journal.open(
             self._service.clock.time(), request.method, request.target, route,
-            request.headers.get("user-agent", ""))
+            request.headers.get("user-agent", ""), era)
 
     def _own(self, route: Route, call: Call) -> Reply:
         if route.kind == OWN and route.method != "GET":

@@ -23,56 +23,64 @@ STS, SERVICE, OWN, INSPECTOR = "sts", "service", "own", "inspector"
 
 
 class Route(NamedTuple):
-    """A row: name for the journal, method, path, handler and who may call."""
+    """A row: name for the journal, method, path, handler, who may call, and the era in words."""
 
     name: str
     method: str
     path: str
     handler: Handler
     kind: str
+    era: str = ""
 
+
+# The sessions of 2019 and 2020 have the same paths.
+_BOTH, _LATEST = "v1", "2021-01-01"
 
 _V1 = "v1/accounts/{account}/"
 _2021 = "accounts/{account}/"
 
 ROUTES = (
     Route("token", "GET", "accounts/{account}/token", _access.token, STS),
-    Route("start_asset_ingestion", "POST", _V1 + "models/create", _v1.create_model, SERVICE),
-    Route("get_ingestion_status", "GET", _V1 + "models/{id}/status", _v1.model_status, SERVICE),
+    Route("start_asset_ingestion", "POST", _V1 + "models/create", _v1.create_model, SERVICE,
+          "2019-12"),
+    Route("get_ingestion_status", "GET", _V1 + "models/{id}/status", _v1.model_status, SERVICE,
+          "2019-12"),
     Route("create_rendering_session", "POST", _V1 + "sessions/create", _v1.create_session,
-          SERVICE),
+          SERVICE, _BOTH),
     Route("get_rendering_session_properties", "GET", _V1 + "sessions/{id}/properties",
-          _v1.session_properties, SERVICE),
-    Route("get_current_rendering_sessions", "GET", _V1 + "sessions", _v1.list_sessions, SERVICE),
-    Route("update_rendering_session", "PATCH", _V1 + "sessions/{id}", _v1.update_session,
-          SERVICE),
-    Route("stop_rendering_session", "DELETE", _V1 + "sessions/{id}", _v1.stop_session, SERVICE),
+          _v1.session_properties, SERVICE, _BOTH),
+    Route("get_current_rendering_sessions", "GET", _V1 + "sessions", _v1.list_sessions, SERVICE,
+          _BOTH),
+    Route("update_rendering_session", "PATCH", _V1 + "sessions/{id}", _v1.update_session, SERVICE,
+          _BOTH),
+    Route("stop_rendering_session", "DELETE", _V1 + "sessions/{id}", _v1.stop_session, SERVICE,
+          _BOTH),
 
-    Route("convert", "POST", _V1 + "conversions/create", _2020.create, SERVICE),
+    Route("convert", "POST", _V1 + "conversions/create", _2020.create, SERVICE, "2020"),
     # One page of the documentation of April 2020 wrote it so.
-    Route("convert", "POST", _V1 + "conversion/create", _2020.create, SERVICE),
+    Route("convert", "POST", _V1 + "conversion/create", _2020.create, SERVICE, "2020"),
     Route("convert_with_sas", "POST", _V1 + "conversions/createWithSharedAccessSignature",
-          _2020.create_with_sas, SERVICE),
-    Route("get_conversion_status", "GET", _V1 + "conversions/{id}", _2020.get_conversion,
-          SERVICE),
-    Route("get_conversions", "GET", _V1 + "conversions", _2020.list_conversions, SERVICE),
+          _2020.create_with_sas, SERVICE, "2020"),
+    Route("get_conversion_status", "GET", _V1 + "conversions/{id}", _2020.get_conversion, SERVICE,
+          "2020"),
+    Route("get_conversions", "GET", _V1 + "conversions", _2020.list_conversions, SERVICE, "2020"),
 
     Route("begin_rendering_session", "PUT", _2021 + "sessions/{id}", _sessions.put_session,
-          SERVICE),
-    Route("get_rendering_session", "GET", _2021 + "sessions/{id}", _sessions.get_session,
-          SERVICE),
-    Route("extend_rendering_session", "PATCH", _2021 + "sessions/{id}",
-          _sessions.update_session, SERVICE),
-    Route("end_rendering_session", "POST", _2021 + "sessions/{id}/:stop",
-          _sessions.stop_session, SERVICE),
-    Route("list_rendering_sessions", "GET", _2021 + "sessions", _sessions.list_sessions,
-          SERVICE),
+          SERVICE, _LATEST),
+    Route("get_rendering_session", "GET", _2021 + "sessions/{id}", _sessions.get_session, SERVICE,
+          _LATEST),
+    Route("extend_rendering_session", "PATCH", _2021 + "sessions/{id}", _sessions.update_session,
+          SERVICE, _LATEST),
+    Route("end_rendering_session", "POST", _2021 + "sessions/{id}/:stop", _sessions.stop_session,
+          SERVICE, _LATEST),
+    Route("list_rendering_sessions", "GET", _2021 + "sessions", _sessions.list_sessions, SERVICE,
+          _LATEST),
     Route("begin_asset_conversion", "PUT", _2021 + "conversions/{id}",
-          _conversions.put_conversion, SERVICE),
-    Route("get_asset_conversion", "GET", _2021 + "conversions/{id}",
-          _conversions.get_conversion, SERVICE),
-    Route("list_asset_conversions", "GET", _2021 + "conversions",
-          _conversions.list_conversions, SERVICE),
+          _conversions.put_conversion, SERVICE, _LATEST),
+    Route("get_asset_conversion", "GET", _2021 + "conversions/{id}", _conversions.get_conversion,
+          SERVICE, _LATEST),
+    Route("list_asset_conversions", "GET", _2021 + "conversions", _conversions.list_conversions,
+          SERVICE, _LATEST),
 
     Route("page", "GET", "", _pages.state_page, OWN),
     Route("state", "GET", "_emulator/state", _admin.state, OWN),
@@ -90,6 +98,8 @@ ROUTES = (
     Route("fail_session", "POST", "_emulator/sessions/{id}/fail", _admin.fail_session, OWN),
     Route("end_session", "POST", "_emulator/sessions/{id}/stop", _admin.stop_session, OWN),
     Route("extend_session", "POST", "_emulator/sessions/{id}/extend", _admin.extend_session, OWN),
+    Route("open_inspector", "POST", "_emulator/sessions/{id}/inspector", _admin.open_inspector,
+          OWN),
 
     Route("inspector_hint", "GET", "", _pages.inspector_hint, INSPECTOR),
     Route("inspector", "POST", "", _pages.inspector, INSPECTOR),

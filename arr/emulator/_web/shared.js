@@ -64,9 +64,16 @@ function moment(seconds) {
   return isNaN(date) ? "–" : date.toLocaleTimeString([], {hour12: false});
 }
 
-// `7c0a4f7e-7b1c-...` as `7c0a4f7e…`, and without the account: the whole path is in the title.
-const brief = path => path.replace(/^\/v1\/accounts\/[^/]*/, "")
-  .replace(/([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi, "$1…");
+// `7c0a4f7e-7b1c-...` as `7c0a4f7e…`, and without account and version: the title has the whole path.
+const GUID = /([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
+const brief = path => path.replace(/^(\/v1)?\/accounts\/[^/]*/i, "").replace(/\?api-version=[^&]*$/, "")
+  .replace(/\?api-version=[^&]*&/, "?").replace(GUID, "$1…");
+
+// An id as it fits a line; one that a client has made can have 256 letters.
+function short(id) {
+  const brief = id.replace(GUID, "$1");
+  return brief.length > 20 ? brief.slice(0, 19) + "…" : brief;
+}
 
 function outcome(request) {
   if (!request.ms_cv) return "waits";

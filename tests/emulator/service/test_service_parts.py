@@ -46,8 +46,8 @@ def test_a_request_is_kept_in_short() -> None:
     record = Journal().open(1.5, "M" * 30, "/" + "t" * 400, "r", "c" * 200)
     assert record.as_dict() == {
         "number": 1, "time": 1.5, "method": "M" * 20 + "...", "path": "/" + "t" * 299 + "...",
-        "route": "r", "account_id": "", "session_id": "", "client": "c" * 120 + "...", "status": 0,
-        "milliseconds": 0.0, "ms_cv": "", "reason": "", "fault": 0}
+        "route": "r", "era": "", "account_id": "", "session_id": "", "client": "c" * 120 + "...",
+        "status": 0, "milliseconds": 0.0, "ms_cv": "", "reason": "", "fault": 0}
     assert Record(7, 0.0, "", "", "", "").as_dict()["number"] == 7 and record.meter is None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Iterator, Optional, Sequence
+from typing import Any, Iterator, Optional, Sequence
 from urllib.parse import quote
 
 import pytest
@@ -13,8 +13,9 @@ from arr.emulator import Emulator
 from arr.emulator._ingestion.pipeline import IngestionError
 from arr.emulator._service.ingestions import Report
 
+from ...support import golden_later
 from ...support.browser import HOSTILE, LIMIT, Browser, hosts, unharmed
-from ...support.emulator import Client, Summary
+from ...support.emulator import Client, Client2021, Summary
 
 ROW = "#sessions .row"
 
@@ -27,7 +28,7 @@ class Ingest:
 
     def __call__(self, model_name: str, model_url: str, asset_container_url: str, *,
                  container_root: Optional[Path], allowed_hosts: Sequence[str],
-                 report: Report) -> Summary:
+                 report: Report, **more: str) -> Summary:
         report(0.25, f"reading {model_name}")
         if model_name.startswith("slow"):
             assert self.go_on.wait(LIMIT)
@@ -76,7 +77,19 @@ def test_an_empty_emulator_says_how_to_connect(page: Browser, emulator: Emulator
     for text in ("No sessions yet", "No ingestions yet", "No requests yet",
                  f'account.AccountDomain = "{emulator.url}"', emulator.account_id):
         assert text in shown
-    assert emulator.account_key not in page.run("return document.documentElement.outerHTML")
+    program = page.text("#how")
+    assert emulator.account_key in program  # everybody knows it
+    said: dict[str, Any] = {}
+    exec(program.replace("print(", "said = ("), said)  # it is complete: it runs as it stands
+    assert said["said"] == []
+
+
+def test_a_key_of_ones_own_is_not_shown(browser: Browser) -> None:
+    with Emulator(account_key="mine-alone") as emulator:
+        browser.leave()
+        browser.open(emulator.url + "/")
+        assert 'AccountKey = "..."' in browser.text("#how")
+        assert "mine-alone" not in browser.run("return document.documentElement.outerHTML")
 
 
 def test_sessions_ingestions_and_requests_appear_by_themselves(
@@ -104,22 +117,58 @@ def test_extend_stop_and_fail_act_on_their_session(
         page: Browser, client: Client, emulator: Emulator) -> None:
     session_id = client.create("small", "1:0:0")
     page.wait_text(ROW, session_id)
-    page.click(f"{ROW} button:nth-child(1)")
+    page.click(f"{ROW} .acts button:nth-child(1)")
     page.wait_text("#notice", "30 minutes more")
     assert only_session(emulator)["lease_seconds"] == 5400
     page.wait_text(ROW, "left of 1:30:00")
-    page.click(f"{ROW} button:nth-child(3)")
+    page.click(f"{ROW} .acts button:nth-child(3)")
+    page.click("#ask-yes")
     page.wait_text(ROW, "Stopped")
     assert client.status(session_id) == "Stopped"
     assert page.run(f"return document.querySelector('{ROW} .acts').hidden")
     other = client.create()
     page.wait_text(ROW, other)
-    page.click(f"{ROW} button:nth-child(2)")
+    page.click(f"{ROW} .acts button:nth-child(2)")
     page.wait(lambda: page.run("return document.querySelector('#ask').open"), "a question")
     page.write("#ask-input", "out of order")
     page.press("\ue007")  # Enter says yes
     page.wait_text(ROW, "out of order")
     assert client.properties(other)["message"] == "out of order"
+
+
+def test_eras_and_clients_are_told(page: Browser, client: Client, emulator: Emulator) -> None:
+    with Client2021(emulator) as newer:
+        newer.put("Mine-" + "x" * 250)
+        newer.call("GET", "/sessions", headers={"User-Agent": "azsdk-x/1.0 Python/3 (Linux)"})
+        newer.call("PUT", "/conversions/run-7", golden_later.ASKED)
+    page.wait_text("#requests", "GET /sessions2021-01-01 · azsdk-x/1.0")
+    assert "Python/3" not in page.text("#requests")
+    assert "GET /token" in page.text("#requests")
+    page.wait_text(ROW, "standard · 2021-01-01 · ")
+    page.wait_text("#ingestions", "run-7 · 2021-01-01")
+    assert page.run("return document.documentElement.scrollWidth <= innerWidth")
+    client.create()
+    page.wait_text("#sessions", "small · v1 · ")
+
+
+def test_a_session_leads_to_its_inspector_and_no_url_has_the_ticket(
+        page: Browser, client: Client, emulator: Emulator) -> None:
+    with Client2021(emulator) as newer:
+        newer.put("Mine")
+        host = newer.get("Mine")["hostname"]
+        page.wait_text(ROW, "Mine")
+        emulator.extend_session("Mine", 30)
+        emulator.advance(60)
+        page.click(f"{ROW} .link")
+        with page.new_tab():
+            page.wait_text("#status", "Ready")
+            assert page.url == f"http://{host}:{client.port}/"
+            assert page.text("#session") == "Mine"
+            page.wait_text("#events", "The time was moved forward by 1 min.")
+            page.wait_text("#marks", "extended at")
+            assert page.complaints() == []
+    assert not [each for each in page.requested() if "token" in each or "ey" in each]
+    assert page.complaints() == []
 
 
 def test_the_time_can_be_advanced(page: Browser, client: Client, emulator: Emulator) -> None:
@@ -148,7 +197,15 @@ def test_faults_are_added_and_cleared(page: Browser, client: Client, emulator: E
     answer = client.call("GET", f"/sessions/{session_id}/properties")
     assert (answer.status, answer.headers["Retry-After"]) == (418, "7")
     page.wait_text("#faults", "Fired 1 of 2 times.")
+    page.click("#faults button")
+    page.click("#ask-yes")
+    page.wait_text("#notice", "Fault 1 is gone")
+    assert emulator.state()["faults"] == []
+    emulator.add_fault("GET", "properties", status=500)
+    emulator.add_fault("GET", "sessions", status=500)
+    page.wait_text("#faults", "status 500")
     page.click("#clear")
+    page.click("#ask-yes")
     # Not the text of #no-faults alone: it stands there, hidden, while there are faults, too.
     page.wait_text("#notice", "All faults are gone")
     page.wait_text("#no-faults", "as it should be")
@@ -218,7 +275,7 @@ def test_two_thousand_sessions_leave_the_page_quick(page: Browser, client: Clien
 def test_focus_outlives_the_next_second(page: Browser, client: Client) -> None:
     client.create()
     page.wait_text(ROW, "left")
-    page.run("document.querySelector('.session button').focus()")
+    page.run("document.querySelector('.session .acts button').focus()")
     text = page.text(ROW)
     client.create()
     page.wait(lambda: page.text(ROW) != text, "a row above")

@@ -22,7 +22,7 @@ def test_the_dashboards_buttons_act_over_https(browser: Browser, tls_emulator: E
     browser.wait_text("#sessions .row", session_id)
     assert f'account.AccountDomain = "{tls_emulator.https_url}"' in browser.text("body")
     browser.hurry()
-    browser.click("#sessions .row button:nth-child(1)")
+    browser.click("#sessions .row .acts button:nth-child(1)")
     browser.wait_text("#notice", "30 minutes more")
     assert tls_client.properties(session_id)["sessionMaxLeaseTime"] == "01:30:00"
     assert hosts(browser.requested()) == {f"127.0.0.1:{tls_client.port}"}

@@ -18,7 +18,7 @@ import arr.emulator
 from arr.emulator import Emulator
 from arr.emulator._service.meter import SECONDS_KEPT, Meter
 
-from ...support.emulator import LIMIT, Answer, Client, Clock, raw
+from ...support.emulator import LIMIT, Answer, Client, Client2021, Clock, raw
 
 FOLDER = Path(arr.emulator.__file__).parent / "_web"
 
@@ -225,6 +225,44 @@ def test_a_session_is_stopped_and_extended_over_http_and_in_python(
     assert not emulator.stop_session(expired) and client.status(expired) == "Expired"
 
 
+# a ticket opens one inspector
+
+def test_a_ticket_opens_the_inspector_of_one_session_and_nothing_else(
+        emulator: Emulator, client: Client, newer: Client2021, clock: Clock) -> None:
+    newer.put("Mine")
+    other = client.create()
+    clock.advance(3)
+    guid = newer.get("Mine")["hostname"].partition(".")[0]
+    given = client.admin("POST", f"/sessions/{guid}/inspector", {})
+    assert given.headers["Cache-Control"] == "no-store,no-cache"
+    ticket = given.json()["token"]
+    assert given.json()["hostname"] == guid + ".localhost"
+
+    def data(session: str, token: str) -> int:
+        return client.send("GET", "/inspector.json", headers={
+            "Host": f"{session}.localhost:{client.port}",
+            "Authorization": "Bearer " + token}).status
+
+    assert (data(guid, ticket), data(other, ticket), data(guid, ticket + "x")) == (200, 404, 401)
+    bearer = {"Authorization": "Bearer " + ticket}
+    for path in (client.prefix + "/sessions", newer.prefix + "/sessions?api-version=2021-01-01",
+                 f"/v1/accounts/inspector:{guid}/sessions"):
+        assert client.send("GET", path, headers=bearer).status in (401, 403)
+    clock.advance(86_400)
+    assert data(guid, ticket) == 401
+    for unknown in (guid[:-1] + "x", "Mine"):
+        assert client.admin("POST", f"/sessions/{unknown}/inspector", {}).status == 404
+
+
+def test_another_page_gets_no_ticket(client: Client) -> None:
+    path = f"/_emulator/sessions/{client.create()}/inspector"
+    for headers, status in (({"Origin": "http://evil.example"}, 403), ({"Origin": "null"}, 403),
+                            ({"Content-Type": "text/plain"}, 415)):
+        answer = client.send("POST", path, b"{}", {"Content-Type": "application/json", **headers})
+        assert answer.status == status and b"token" not in answer.body
+    assert client.send("GET", path).status == 405
+
+
 # what the pages say about themselves
 
 def pages(client: Client) -> list[Answer]:
@@ -239,7 +277,11 @@ def test_every_page_is_closed_to_everything_else(client: Client) -> None:
     for page in pages(client):
         policy = dict(part.strip().partition(" ")[::2]
                       for part in page.headers["Content-Security-Policy"].split(";"))
-        assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == "'none'"
+        assert policy["default-src"] == policy["base-uri"] == "'none'"
+        # The dashboard posts to inspectors, the inspector nowhere.
+        inspectors = (f"http://*.localhost:{client.port} https://*.localhost:{client.port}"
+                      if b"arr.emulator</title>" in page.body else "'none'")
+        assert policy["form-action"] == inspectors
         assert policy["frame-ancestors"] == "'none'" and policy["connect-src"] == "'self'"
         assert re.fullmatch(r"'nonce-[A-Za-z0-9+/=]{16}'", policy["script-src"])
         assert page.headers["X-Frame-Options"] == "DENY"
