@@ -13,7 +13,7 @@ from arr._runtime.operation import _completing, _draining, _due, _tasks
 from arr.testing import ManualExecutor
 
 from ..support.schedules import strike
-from ..support.threads import LIMIT, SUCCESS, Jobs, Recorder, Service, complete, pending
+from ..support.threads import SUCCESS, Jobs, Recorder, Service, complete, pending, until
 
 
 def strikes(names: tuple[str, ...], prepare: Any) -> int:
@@ -74,15 +74,15 @@ def test_in_the_taking_and_giving_back_of_a_place(service: Service,
         def check() -> None:
             executor.run_all()
             operations.append(frontend.get_current_rendering_sessions_async())
-            for _ in range(5):
-                executor.run_next(0.02 if executor.pending == 0 else 0.0)
-                executor.run_all()
-            for operation in operations:
-                assert operation.wait(LIMIT), "a call hangs"
+            until(settled)
             assert operations[-1].status == ARRResult.Success
             assert sum(operation.status != ARRResult.Success for operation in operations) <= 1
-            assert core.gate._free == 1 and not core.gate._waiting and not core.gate._granted
-            assert not core.watch.current()
+
+        def settled() -> bool:
+            executor.run_all()
+            return (all(operation.is_completed for operation in operations)
+                    and core.gate._free == 1 and not core.gate._waiting
+                    and not core.gate._granted and not core.watch.current())
 
         return executor.run_all, check
 
