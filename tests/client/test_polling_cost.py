@@ -242,6 +242,20 @@ def test_an_end_between_the_look_and_the_timer_takes_the_timer_back(stage: Stage
     assert len(stage.requests("GET", "properties")) == before
 
 
+def test_an_end_before_the_deadline_was_set_takes_its_timer_back(stage: Stage) -> None:
+    session = stage.session()
+    real = stage.clock.call_at
+
+    def call_at(when: float, action: Any) -> Any:
+        session.dispose()  # the rival, in the very moment
+        return real(when, action)
+
+    stage.clock.call_at = call_at  # type: ignore[method-assign]
+    wait = session.wait_until_ready_async(deadline=50)
+    assert wait.wait(LIMIT) and wait.status == ARRResult.Cancelled
+    assert not stage.clock.wait_timers(1, timeout=0)
+
+
 def test_dispose_and_deadline_and_answer_together_give_one_outcome(stage: Stage) -> None:
     """The three ends of a wait at once, 60 times; each time one outcome and one notification."""
     for _ in range(60):

@@ -45,6 +45,19 @@ def test_a_value_out_of_bounds_is_a_value_error(options: Any, text: str) -> None
         Emulator(**options)
 
 
+@pytest.mark.parametrize("name, least, most", [
+    ("port", 0, 65_535), ("idle_timeout", 0.001, 86_400), ("request_timeout", 0.001, 86_400),
+    ("startup_seconds", 0, 1e9), ("ingestion_seconds", 0, 1e9), ("token_seconds", 0, 1e9),
+    ("ingestion_workers", 1, 64)])
+def test_numbers_of_an_emulator_have_bounds(name: str, least: float, most: float) -> None:
+    step = 1 if isinstance(most, int) and isinstance(least, int) else 0.0005
+    for value in (least, most):
+        assert Emulator(**{name: value})  # type: ignore[arg-type]
+    for value in (least - step, most + step):
+        with pytest.raises(ValueError, match=f"{name} must be between"):
+            Emulator(**{name: value})  # type: ignore[arg-type]
+
+
 def test_commands_say_what_a_value_must_be(emulator: Emulator) -> None:
     with pytest.raises(TypeError, match="minutes must be an int, not NoneType"):
         emulator.extend_session("x", None)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 import signal
@@ -83,7 +84,8 @@ def test_a_busy_port_is_one_line_and_exit_code_two(capsys: pytest.CaptureFixture
         port = busy.getsockname()[1]
         assert main(["--port", str(port)]) == 2
     errors = capsys.readouterr().err
-    assert len(errors.splitlines()) == 1 and str(port) in errors and "--port" in errors
+    assert errors.startswith(f"arr.emulator: cannot listen on 127.0.0.1 port {port}: ")
+    assert errors.endswith("; choose another with --port\n") and errors.count("\n") == 1
 
 
 @pytest.mark.parametrize("arguments, word", [
@@ -109,6 +111,16 @@ def test_help_and_version_end_with_zero(capsys: pytest.CaptureFixture[str], opti
         main([option])
     assert ended.value.code == 0
     assert "arr.emulator" in capsys.readouterr().out
+
+
+def test_the_version_is_that_of_the_installed_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: f"1.2 of {name}")
+    assert _cli._version() == "arr.emulator 1.2 of arr-binding"
+    monkeypatch.setattr(importlib.metadata, "version", absent)
+    assert _cli._version() == "arr.emulator, not installed"
 
 
 def test_a_key_of_ones_own_is_not_printed(capsys: pytest.CaptureFixture[str],

@@ -67,6 +67,7 @@ def test_a_stream_reads_what_the_library_reads(
     (b'{"a":1', ", or } expected"), (b'{"a":[1', ", or ] expected"), (b'{"a":[1 2]}', ", or ]"),
     (b'{"a" 1}', "a colon expected"), (b'{a:1}', "a name in double quotes"),
     (b'{"a":1}x', "nothing more expected at character 7, not 'x'"),
+    (b'{"a":1}' + b"x" * 30, "at character 7, not '" + "x" * 20 + "'."),
     (b'{"a":[1,]}', "a value expected"), (b'{"a":[,1]}', "a value expected"),
     (b'{"a":1,}', "a name in double quotes"), (b'{"a":1,"a":2}', "the key 'a' appears twice"),
     (b'{"a":[{"b":]}]}', "not valid JSON"), (b'{"a":[NaN]}', "NaN is not a JSON number"),

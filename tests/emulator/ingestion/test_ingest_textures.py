@@ -66,7 +66,8 @@ def test_a_picture_that_is_nowhere_is_a_warning(tmp_path: Path, uri: str) -> Non
 
 def test_a_picture_that_was_never_fetched_is_a_warning(tmp_path: Path) -> None:
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
-    summary = run(tmp_path, {"m": triangle(images=[{"uri": "a.png"}]), "a.png": pointer})
+    summary = run(tmp_path, {
+        "m": triangle(images=[{"uri": "x/a.png"}]), "x/a.png": pointer, "a.png": b"of another"})
     assert len(summary.warnings) == 1 and "never fetched" in summary.warnings[0]
 
 
