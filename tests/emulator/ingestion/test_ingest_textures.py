@@ -69,6 +69,7 @@ def test_a_picture_that_was_never_fetched_is_a_warning(tmp_path: Path) -> None:
     summary = run(tmp_path, {
         "m": triangle(images=[{"uri": "x/a.png"}]), "x/a.png": pointer, "a.png": b"of another"})
     assert len(summary.warnings) == 1 and "never fetched" in summary.warnings[0]
+    assert [file.name for file in summary.files] == ["m"]
 
 
 @pytest.mark.parametrize("content", [
