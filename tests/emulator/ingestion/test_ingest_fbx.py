@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import zlib
 from pathlib import Path
 from typing import Any, Callable, List
 
@@ -184,6 +185,12 @@ def test_what_is_read_of_a_record() -> None:
         info = describe_fbx(spool, spool.add("m", [data]).span, "m")
     assert info.generator == "x" * 200
     assert [each.name for each in info.material_list] == ["", "M" * 30]
+
+
+def test_a_packed_array_that_was_cut_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    compress = zlib.compress
+    monkeypatch.setattr("tests.support.fbx_files.zlib.compress", lambda raw: compress(raw)[:-6])
+    assert "does not unpack" in refused(binary(scene()))
 
 
 def test_no_more_of_a_string_is_kept_than_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
