@@ -317,6 +317,12 @@ def test_a_long_circle_of_nodes_is_refused(tmp_path: Path) -> None:
     assert "circle" in refusal(tmp_path, triangle(nodes=[*nodes, {}], scenes=[{"nodes": [5000]}]))
 
 
+def test_a_child_that_is_not_there_is_named_by_its_place(tmp_path: Path) -> None:
+    nodes = [{"children": [1]}, {}, {"mesh": 0, "children": [3, 9]}, {}]
+    reason = refusal(tmp_path, triangle(nodes=nodes, scenes=[{"nodes": [0, 2]}]))
+    assert "nodes[2].children[1] refers to nodes[9], but nodes has 4 entries" in reason
+
+
 def test_a_node_with_two_parents_is_refused(tmp_path: Path) -> None:
     nodes = [{"children": [2]}, {"children": [2]}, {"mesh": 0}]
     assert "two parents" in refusal(tmp_path, triangle(nodes=nodes, scenes=[{"nodes": [0, 1]}]))
