@@ -217,3 +217,22 @@ def test_out_of_descriptors_is_said_once_a_minute(
         assert enough.wait(LIMIT)
     lines = [record for record in caplog.records if "could be accepted" in record.message]
     assert len(lines) == 2
+
+
+def test_without_a_thread_a_connection_is_closed_and_that_is_said_once_a_minute(
+        client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "arr-emulator-connection":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    for _ in range(2):
+        with socket.create_connection(("127.0.0.1", client.port), LIMIT) as connection:
+            assert connection.recv(1) == b""
+    monkeypatch.undo()
+    assert client.call("GET", "/sessions").status == 200
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING
+            ] == ["a connection was refused; said once a minute at most"]
