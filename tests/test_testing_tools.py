@@ -119,6 +119,7 @@ def test_clock_stands_still_until_it_is_moved() -> None:
     clock = FakeClock(time=1000.0)
     assert (clock.time(), clock.monotonic()) == (1000.0, 0.0)
     clock.advance(2.5)
+    clock.advance(0)
     assert (clock.time(), clock.monotonic()) == (1002.5, 2.5)
     with pytest.raises(ValueError):
         clock.advance(-1)

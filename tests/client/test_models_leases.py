@@ -251,6 +251,13 @@ def test_a_port_that_is_none_is_a_protocol_error(name: str, port: object) -> Non
     assert found.arr_inspector_port + found.handshake_port == 65_535
 
 
+def test_properties_are_empty_at_first() -> None:
+    found = RRRenderingSessionProperties()
+    assert [getattr(found, name) for name in found.__slots__] == [
+        "", ARRRenderingSessionStatus.Unknown, ARRRenderingSessionVmSize.None_, "", "", "",
+        timedelta(0), timedelta(0), 0, 0]
+
+
 def test_properties_cannot_be_changed_and_compare_by_value() -> None:
     one, two = (RRRenderingSessionProperties.from_wire(PROPERTIES) for _ in range(2))
     assert one == two and hash(one) == hash(two) and one != RRRenderingSessionProperties()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 import os
 import re
 import signal
@@ -111,6 +112,14 @@ def test_help_and_version_end_with_zero(capsys: pytest.CaptureFixture[str], opti
         main([option])
     assert ended.value.code == 0
     assert "arr.emulator" in capsys.readouterr().out
+
+
+def test_options_have_the_defaults_of_the_class() -> None:
+    options = vars(_cli._parser().parse_args([]))
+    for name, parameter in inspect.signature(Emulator).parameters.items():
+        if name in options and name != "port":
+            assert options[name] == parameter.default, name
+    assert options["port"] == 8080
 
 
 def test_the_version_is_that_of_the_installed_package(monkeypatch: pytest.MonkeyPatch) -> None:

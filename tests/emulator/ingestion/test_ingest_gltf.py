@@ -46,6 +46,12 @@ def test_gltf_1_is_read_by_its_ids(tmp_path: Path) -> None:
     assert bounds(summary) == ([1, 0, -1], [3, 3, 0])
 
 
+def test_gltf_1_needs_a_buffer_view_for_every_accessor(tmp_path: Path) -> None:
+    model = triangle_1()
+    del model["accessors"]["corners"]["bufferView"]
+    assert "accessors['corners'] names no bufferView" in refusal(tmp_path, model)
+
+
 def test_gltf_1_is_recognised_without_asset(tmp_path: Path) -> None:
     model = triangle_1()
     del model["asset"]
