@@ -65,6 +65,8 @@ def test_a_file_of_the_wrong_shape_is_refused(text: str, reason: str) -> None:
     ("axis", '["+x", "+y"]', "a list of three different axes"),
     ("axis", '"+x"', "a list of three different axes"),
     ("axis", '["+x", "+y", "z"]', "not ['+x', '+y', 'z']"),
+    ("axis", '[1, 2, 3, 4, 5, 6]', "not [1, 2, 3, 4, 5, 6]"),
+    ("axis", '[1, 2, 3, 4, 5, 6, 7]', "not a list"),
     ("axis", '["+x", "-x", "+z"]', "three different axes"),
     ("axis", '["+y", "default", "+z"]', "three different axes"),
     ("axis", "[" * 500 + "]" * 500, "a list of three different axes"),
