@@ -93,9 +93,10 @@ function slots(meter) {
 function figures(meter) {
   const rows = slots(meter), some = rows.filter(Boolean), last = some[some.length - 1];
   const before = rows[rows.length - 2];
-  const counts = rows.slice(0, -1).map(row => row ? row.requests : 0);
+  const counts = rows.map(row => row ? row.requests : 0), top = Math.max(...counts);
+  counts.pop();  // this second is drawn, but is no figure before it has ended
   return {
-    rate: {min: Math.min(...counts), max: Math.max(...counts), now: before ? before.requests : 0},
+    rate: {min: Math.min(...counts), max: Math.max(...counts), now: before ? before.requests : 0, top},
     latency: {
       min: some.length ? Math.min(...some.map(row => row.min)) : null,
       max: some.length ? Math.max(...some.map(row => row.max)) : null,

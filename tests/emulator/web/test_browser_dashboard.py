@@ -151,6 +151,17 @@ def test_eras_and_clients_are_told(page: Browser, client: Client, emulator: Emul
     page.wait_text("#sessions", "small · v1 · ")
 
 
+def test_the_bars_of_this_second_stay_in_their_tile(page: Browser) -> None:
+    high = page.run("""
+        const row = (second, requests) => ({second, requests, failed: 0, mean: 1, min: 1, max: 1});
+        return fetch("/_emulator/overview").then(reply => reply.json()).then(overview => {
+          overview.meter = {now: 9, total: 41, window_seconds: 120, seconds: [row(8, 1), row(9, 40)]};
+          show(overview);
+          return Math.max(...[...$("rate").children].map(path => path.getBBox().height));
+        });""")
+    assert high == 28  # as high as the picture, and no higher
+
+
 def test_a_session_leads_to_its_inspector_and_no_url_has_the_ticket(
         page: Browser, client: Client, emulator: Emulator) -> None:
     with Client2021(emulator) as newer:
