@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+
+from arr._http.tokens import USER_AGENT
 from arr.emulator import Emulator
 
 from .support import golden_later
@@ -13,9 +15,11 @@ from .support.threads import ROOT
 FILE = ROOT / "samples" / "images" / "dashboard.png"
 WIDE, HIGH = 1200, 940
 
-SDK = {"User-Agent": "azsdk-python-mixedreality-remoterendering/1.0.0b3"}
-SCRIPT = {"User-Agent": "WindowsPowerShell/5.1"}
-ARR = {"User-Agent": "arr/1.0"}
+# What these programs say of themselves.
+SDK = {"User-Agent": "azsdk-python-mixedreality-remoterendering/1.0.0b3 Python/3.11.7 (Linux)"}
+SCRIPT = {"User-Agent": "Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) "
+                        "WindowsPowerShell/5.1.19041.1682"}
+ARR = {"User-Agent": USER_AGENT}
 
 
 def play(emulator: Emulator) -> None:

@@ -44,10 +44,10 @@ def page(name: str, status: int = 200, forms: str = "'none'", **values: str) -> 
 
 def state_page(call: Call) -> Reply:
     """Show all sessions, ingestions and recent requests."""
-    state = call.service.state
-    # It opens the inspectors, which have origins of their own.
-    inspectors = " ".join(f"{scheme}://*.localhost:{state.port}" for scheme in ("http", "https"))
-    return page("state.html", forms=inspectors, key=state.public_key())
+    # It opens the inspectors, which have origins of their own: at the port of this page, which a
+    # container or a tunnel may have made another one than the emulator's.
+    return page("state.html", forms="http://*.localhost:* https://*.localhost:*",
+                key=call.service.state.public_key())
 
 
 def inspector_hint(call: Call) -> Reply:

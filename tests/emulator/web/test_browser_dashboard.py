@@ -140,9 +140,12 @@ def test_eras_and_clients_are_told(page: Browser, client: Client, emulator: Emul
     with Client2021(emulator) as newer:
         newer.put("Mine-" + "x" * 250)
         newer.call("GET", "/sessions", headers={"User-Agent": "azsdk-x/1.0 Python/3 (Linux)"})
+        newer.call("GET", "/conversions", headers={
+            "User-Agent": "Mozilla/5.0 (Windows NT; en-US) WindowsPowerShell/5.1"})
         newer.call("PUT", "/conversions/run-7", golden_later.ASKED)
     page.wait_text("#requests", "GET /sessions2021-01-01 · azsdk-x/1.0")
-    assert "Python/3" not in page.text("#requests")
+    page.wait_text("#requests", "GET /conversions2021-01-01 · WindowsPowerShell/5.1")
+    assert "Python/3" not in page.text("#requests") and "Mozilla" not in page.text("#requests")
     assert "GET /token" in page.text("#requests")
     page.wait_text(ROW, "standard · 2021-01-01 · ")
     page.wait_text("#ingestions", "run-7 · 2021-01-01")
@@ -155,7 +158,8 @@ def test_the_bars_of_this_second_stay_in_their_tile(page: Browser) -> None:
     high = page.run("""
         const row = (second, requests) => ({second, requests, failed: 0, mean: 1, min: 1, max: 1});
         return fetch("/_emulator/overview").then(reply => reply.json()).then(overview => {
-          overview.meter = {now: 9, total: 41, window_seconds: 120, seconds: [row(8, 1), row(9, 40)]};
+          overview.meter = {now: 9, total: 41, window_seconds: 120,
+                            seconds: [row(8, 1), row(9, 40)]};
           show(overview);
           return Math.max(...[...$("rate").children].map(path => path.getBBox().height));
         });""")
@@ -180,6 +184,18 @@ def test_a_session_leads_to_its_inspector_and_no_url_has_the_ticket(
             assert page.complaints() == []
     assert not [each for each in page.requested() if "token" in each or "ey" in each]
     assert page.complaints() == []
+
+
+def test_an_inspector_that_cannot_be_opened_leaves_no_empty_tab(
+        page: Browser, client: Client, emulator: Emulator) -> None:
+    client.create()
+    page.wait_text(ROW, "Ready")
+    page.press(" ")
+    page.wait_text("#live", "paused")
+    emulator.reset()
+    page.click(f"{ROW} .link")
+    page.wait_text("#notice", "no session of that GUID")
+    page.wait(lambda: len(page.command("GET", "/window/handles")) == 1, "the tab is closed")
 
 
 def test_the_time_can_be_advanced(page: Browser, client: Client, emulator: Emulator) -> None:

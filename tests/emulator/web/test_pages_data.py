@@ -279,7 +279,7 @@ def test_every_page_is_closed_to_everything_else(client: Client) -> None:
                       for part in page.headers["Content-Security-Policy"].split(";"))
         assert policy["default-src"] == policy["base-uri"] == "'none'"
         # The dashboard posts to inspectors, the inspector nowhere.
-        inspectors = (f"http://*.localhost:{client.port} https://*.localhost:{client.port}"
+        inspectors = ("http://*.localhost:* https://*.localhost:*"
                       if b"arr.emulator</title>" in page.body else "'none'")
         assert policy["form-action"] == inspectors
         assert policy["frame-ancestors"] == "'none'" and policy["connect-src"] == "'self'"
