@@ -42,8 +42,9 @@ class SystemClock:
             self._offset += seconds
 
 
-def advance(clock: Clock, seconds: object) -> None:
-    """Move ``clock`` forward; raise TypeError or ValueError for a bad step or a fixed clock."""
+def advance(clock: Clock, seconds: object) -> float:
+    """Move ``clock`` forward and return by how many seconds; raise TypeError or ValueError for a
+    bad step or a fixed clock."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise TypeError("advance takes a number of seconds, not " + type(seconds).__name__)
     # The bound keeps every date that follows from the clock within what calendars can print.
@@ -53,3 +54,4 @@ def advance(clock: Clock, seconds: object) -> None:
     if move is None:
         raise ValueError("the clock given to the emulator has no advance method; move it yourself")
     move(float(seconds))
+    return float(seconds)

@@ -34,8 +34,7 @@ class Service:
     def advance(self, seconds: object) -> None:
         """Move the clock forward."""
         before = self.clock.monotonic()
-        _clock.advance(self.clock, seconds)
-        self.state.note_jump(before, self.clock.monotonic() - before)
+        self.state.note_jump(before, _clock.advance(self.clock, seconds))
 
     def reset(self) -> None:
         """Forget everything but the accounts, their tokens and the time."""

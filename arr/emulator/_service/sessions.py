@@ -180,8 +180,16 @@ class Session:
         self._events.append(record)
 
     def note_jump(self, at: float, seconds: float) -> None:
-        """Remember that the clock was moved."""
-        self._events.append(ClockJump(at, seconds))
+        """Remember that the clock was moved; many steps in a row are one jump.
+
+        Else a program that moves the clock in a loop would push the requests out.
+        """
+        last = self._events[-1] if self._events else None
+        if isinstance(last, ClockJump):
+            self._events.pop()
+            at, seconds = last.at, last.seconds + seconds
+        if seconds:
+            self._events.append(ClockJump(at, seconds))
 
     def phases(self, now: float) -> list[tuple[str, float]]:
         """Return the statuses that it has been through, each with its beginning."""

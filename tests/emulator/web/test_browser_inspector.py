@@ -72,6 +72,7 @@ def test_the_file_leads_to_the_live_page_and_its_numbers_move(
     assert browser.text("#size") == "standard"
     left = browser.text("#left")
     assert re.fullmatch(r"[34]:[0-9]{2}:[0-9]{2}", left)
+    assert browser.run("return $('track').getAttribute('aria-valuenow')") == "100"  # as the text
     browser.wait(lambda: browser.text("#left") != left, "the lease runs")
     total = browser.number("#total")
     for _ in range(3):

@@ -115,6 +115,24 @@ def test_only_the_last_two_hundred_events_are_kept(client: Client, clock: Clock)
     assert told(inspector(client, session_id)["events"])[-2:] == [200, "Expired"]
 
 
+def test_a_clock_that_is_moved_in_steps_is_one_event_and_pushes_no_request_out(
+        emulator: Emulator, client: Client) -> None:
+    session_id = client.create(lease="1:0:0")
+    for _ in range(250):
+        emulator.advance(2)
+    emulator.advance(0)
+    client.status(session_id)
+    emulator.advance(30)
+    emulator.advance(0)
+    shown = inspector(client, session_id)["events"]
+    assert [each.get("route") or each.get("status") or each["seconds"] for each in shown] == [
+        "create_rendering_session", 500, "Starting", "Ready",
+        "get_rendering_session_properties", 30]
+    client.call("DELETE", f"/sessions/{session_id}")
+    emulator.advance(60)
+    assert inspector(client, session_id)["events"][-1]["status"] == "Stopped"
+
+
 # meters
 
 def test_a_meter_counts_by_the_second() -> None:
