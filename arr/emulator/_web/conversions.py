@@ -16,6 +16,7 @@ _LONGEST = 8_192
 _ENDINGS = {"2019": ".ezArchive"}
 ENDING = ".arrAsset"
 
+_USER = re.compile(r"//[^/@]*@")
 _BLOB_HOST = re.compile(r"https?://([a-z0-9]+)\.[^/]*/(?:.*/)?([^/]+)", re.IGNORECASE)
 _PATH = re.compile(r"[a-z]+://(?:.*/)?([^/]+)/([^/]+)", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:.*\.)?(?:localhost|[0-9.]+|\[[0-9a-f:.]+\])(?::[0-9]+)?")
@@ -27,6 +28,9 @@ class Place(NamedTuple):
     url: str
     sas: str
     folder: str
+
+    def __repr__(self) -> str:
+        return f"<Place {self.url!r} {self.folder!r}>"
 
     @property
     def full_url(self) -> str:
@@ -94,8 +98,8 @@ def output_of(work: Work) -> str:
 
 
 def bare(url: str) -> str:
-    """Return a container's URL without its SAS and without a slash at its end."""
-    return url.partition("?")[0].rstrip("/")
+    """Return a container's URL without its SAS, a password, and a slash at its end."""
+    return _USER.sub("//", url.partition("?")[0].rstrip("/"))
 
 
 def names_of(url: str) -> tuple[str, str]:

@@ -12,6 +12,8 @@ import pytest
 
 from arr.emulator import Emulator
 from arr.emulator._ingestion import refusals
+from arr.emulator._service.ingestions import Work
+from arr.emulator._web.conversions import Place
 
 from ...support.emulator import LIMIT, Client, Client2021, Clock, good_ingest
 
@@ -303,7 +305,8 @@ def test_a_forged_skiptoken_is_400(newer: Client2021, token: str) -> None:
 def test_a_model_of_2019_is_a_conversion_of_2021(
         emulator: Emulator, client: Client, newer: Client2021, clock: Clock) -> None:
     model_id = client.call("POST", "/models/create", {
-        "modelName": "cars/box.fbx", "modelUrl": BLOB + "in-put?sig=SECRET",
+        "modelName": "cars/box.fbx",
+        "modelUrl": BLOB.replace("//", "//user:SECRET@") + "in-put?sig=SECRET",
         "assetContainerUrl": BLOB + "out?sig=SECRET"}).json()["modelId"]
     assert emulator.wait_ingestions(LIMIT)
     clock.advance(1)
@@ -313,6 +316,12 @@ def test_a_model_of_2019_is_a_conversion_of_2021(
         "storageContainerUri": BLOB + "in-put", "relativeInputAssetPath": "cars/box.fbx"}
     assert found["output"] == {"outputAssetUri": BLOB + "out/box.ezArchive"}
     assert newer.call("GET", "/conversions").json()["conversions"] == [found]
+
+
+def test_no_repr_has_a_sas() -> None:
+    assert "SECRET" not in repr(Place("https://a/b", "sig=SECRET", ""))
+    work = Work("m", "https://a/b?sig=SECRET", "https://a/c?sig=SECRET")
+    assert "SECRET" not in repr(work) and "m" in repr(work)
 
 
 def test_a_conversion_of_2021_is_a_model_of_2019(
