@@ -175,8 +175,8 @@ def _base_url(text: str) -> str:
             or url.query or url.fragment or not (HOST.match(host) or _IPV6.match(host))):
         raise _refused("account_domain as a URL must be http(s)://host[:port] and nothing more")
     if url.scheme == "http" and not is_loopback(host):
-        raise _refused("plain http is for this machine only (127.0.0.1, [::1] or localhost): "
-                       "use https, lest the credential travels in the clear")
+        raise _refused("plain http is for this machine only (127.0.0.1, [::1] or localhost); "
+                       "use https, so that nobody on the way can read the credential")
     name = f"[{host}]" if ":" in host else host
     return f"{url.scheme}://{name}" + (f":{port}" if port is not None else "")
 

@@ -15,7 +15,7 @@ ACCOUNT = "0b3c1d52-7a1e-4f5e-9a70-6c2f1f0a1b2c"
 def compiled_environment() -> Dict[str, str]:
     """Return an environment for a Python whose start is timed: it may keep compiled files.
 
-    An installed package has them, and a benchmark must not time the compiler because somebody's
+    An installed package has them, and a benchmark must not time the compiler because an
     environment keeps Python from writing them.
     """
     return {name: value for name, value in os.environ.items()

@@ -146,7 +146,7 @@ def test_a_pending_wait_lives_without_anybody_who_holds_it(stage: Stage) -> None
     must(ready)
 
 
-# -- somebody's own executor -----------------------------------------------------------------------
+# -- an executor of the caller's own ---------------------------------------------------------------
 
 def test_with_a_manual_executor_the_whole_wait_runs_on_the_tests_thread(stage: Stage) -> None:
     executor = ManualExecutor()

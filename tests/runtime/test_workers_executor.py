@@ -209,7 +209,7 @@ def test_job_whose_operation_was_completed_over_its_head_delivers_nothing(
     monkeypatch.setattr(core.transport, "send", meanwhile)
     assert executor.run_next()
     assert recorder.count == 0
-    operation._drain()  # he who completed it does that
+    operation._drain()  # as the thread that completed it does
     assert recorder.next()[0].status == ARRResult.Fail
 
 
