@@ -148,6 +148,7 @@ def test_eras_and_clients_are_told(page: Browser, client: Client, emulator: Emul
     assert "Python/3" not in page.text("#requests") and "Mozilla" not in page.text("#requests")
     assert "GET /token" in page.text("#requests")
     page.wait_text(ROW, "standard · 2021-01-01 · ")
+    assert page.run("return document.querySelector('.link').offsetHeight") < 50  # two lines of it
     page.wait_text("#ingestions", "run-7 · 2021-01-01")
     assert page.run("return document.documentElement.scrollWidth <= innerWidth")
     client.create()

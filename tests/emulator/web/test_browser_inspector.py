@@ -162,6 +162,7 @@ def test_the_end_of_the_session_is_said(session: AzureSession, browser: Browser)
     browser.wait_text("#ended", "The session has ended: Stopped")
     assert browser.text("#status") == "Stopped"
     assert "It was stopped." in browser.text("#events")
+    assert browser.text("#hostname") == "none: the session has ended"
 
 
 @pytest.mark.usefixtures("token")
