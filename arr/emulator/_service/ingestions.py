@@ -127,6 +127,7 @@ class Ingestion:
             "account_id": self.account_id,
             "layout": self.work.layout,
             "model_name": clean(self.work.model_name, 300),
+            "output_name": clean(self.work.output_name, 300),
             "model_url": clean(self.work.model_url, 300),
             "asset_container_url": clean(self.work.asset_container_url, 300),
             "created": self.created,

@@ -3,6 +3,7 @@ pages and the replies say to a browser about themselves."""
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import socket
@@ -18,6 +19,7 @@ import arr.emulator
 from arr.emulator import Emulator
 from arr.emulator._service.meter import SECONDS_KEPT, Meter
 
+from ...support import golden_later
 from ...support.emulator import LIMIT, Answer, Client, Client2021, Clock, raw
 
 FOLDER = Path(arr.emulator.__file__).parent / "_web"
@@ -202,6 +204,33 @@ def test_with_two_thousand_sessions_the_overview_is_small_and_quick(client: Clie
     assert len(shown["sessions"]) == len(shown["requests"]) == 100
     assert len(answer.body) < 150_000
     assert sorted(times)[4] < 2 * sorted(lists)[4], (times, lists)
+
+
+def test_requests_sessions_and_ingestions_tell_their_era(
+        emulator: Emulator, client: Client, newer: Client2021) -> None:
+    client.create()
+    client.call("POST", "/models/create", {
+        "modelName": "m", "modelUrl": "https://a.blob.core.windows.net/i",
+        "assetContainerUrl": "https://a.blob.core.windows.net/o"})
+    asked = json.loads(json.dumps(golden_later.SCRIPT))
+    asked["output"]["outputAssetFileName"] = "mine.arrAsset"
+    for path in ("/conversions/createWithSharedAccessSignature", "/conversion/create"):
+        client.call("POST", path, asked)
+    client.call("GET", "/conversions")
+    client.call("GET", "/nothing")
+    newer.put("Mine")
+    newer.call("PUT", "/conversions/run-7", golden_later.ASKED)
+    assert [(each["route"], each["era"]) for each in emulator.requests()] == [
+        ("token", ""), ("create_rendering_session", "v1"), ("start_asset_ingestion", "2019-12"),
+        ("convert_with_sas", "2020"), ("convert", "2020"), ("get_conversions", "2020"), ("", ""),
+        ("token", ""), ("begin_rendering_session", "2021-01-01"),
+        ("begin_asset_conversion", "2021-01-01")]
+    state = emulator.state()
+    assert [each["named"] for each in state["sessions"]] == [False, True]
+    assert [(each["layout"], each["named"], each["output_name"])
+            for each in state["ingestions"]][:2] == [
+                ("2019", False, ""), ("2020", False, "mine.arrAsset")]
+    assert (state["ingestions"][-1]["layout"], state["ingestions"][-1]["named"]) == ("2021", True)
 
 
 def test_held_replies_are_counted(emulator: Emulator, client: Client) -> None:
