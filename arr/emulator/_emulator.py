@@ -44,7 +44,8 @@ class Emulator:
     Times are seconds. ``container_root`` is the only directory that ``file://`` containers may lie
     in, ``allowed_hosts`` are the only hosts that Blob containers may lie on (by default
     ``DEFAULT_ALLOWED_HOSTS``; with ``allow_remote`` only those that are not this machine).
-    ``capacity`` is the number of live sessions of each size. ``clock`` is any object with
+    ``capacity`` is the number of live sessions of each size; those of api-version 2021-01-01 are of
+    size standard or premium. ``clock`` is any object with
     ``time()`` and ``monotonic()``; sessions, leases, tokens and throttling read no other.
     ``ingest`` replaces the pipeline; a conversion of 2020 or 2021 gives it keyword arguments, such
     as ``layout="2021"``, that an ingestion of 2019 does not.
