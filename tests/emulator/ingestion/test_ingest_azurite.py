@@ -39,6 +39,8 @@ from arr.emulator._ingestion.refusals import (
 )
 from arr.emulator._ingestion.pipeline import Summary, ingest
 
+from ...support.emulator import Client, Client2021
+
 # Azurite's account and key are public; they are the same in every installation.
 ACCOUNT = "devstoreaccount1"
 KEY = ("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq"
@@ -210,6 +212,45 @@ def test_a_model_in_blobs_is_ingested_through_the_client(
         assert wait.get(30) == ARRIngestionSessionStatus.Success
     with read_archive(storage.download("arroutput", "robot.ezArchive")) as archive:
         assert archive.read("robots/robot.bin") == (MODEL / "robot.bin").read_bytes()
+
+
+def test_conversions_of_2020_and_2021_read_and_write_blobs(storage: Storage) -> None:
+    read, write = service_sas("arrinput", "rl"), service_sas("arroutput", "w")
+    rule = storage.base.replace(ACCOUNT, "{account}") + "/{container}"
+    with Emulator(ingestion_seconds=0, storage_url=rule) as emulator, \
+            Client(emulator) as older, Client2021(emulator) as newer:
+        begun = newer.call("PUT", "/conversions/a", {"settings": {
+            "inputLocation": {"storageContainerUri": f"{storage.base}/arrinput",
+                              "storageContainerReadListSas": "?" + read, "blobPrefix": "robots",
+                              "relativeInputAssetPath": "robot.gltf"},
+            "outputLocation": {"storageContainerUri": f"{storage.base}/arroutput",
+                               "storageContainerWriteSas": "?" + write, "blobPrefix": "of-2021"}}})
+        asked = older.call("POST", "/conversions/createWithSharedAccessSignature", {
+            "input": {"storageAccountName": ACCOUNT, "blobContainerName": "arrinput",
+                      "folderPath": "robots/", "inputAssetPath": "robot.gltf",
+                      "containerReadListSas": "?" + read},
+            "output": {"storageAccountName": ACCOUNT, "blobContainerName": "arroutput",
+                       "folderPath": "of-2020/", "containerWriteSas": "?" + write}})
+        assert (begun.status, asked.status) == (201, 200) and emulator.wait_ingestions(30)
+        done = newer.call("GET", "/conversions/a").json()
+        assert done["output"]["outputAssetUri"] == (
+            f"{storage.base}/arroutput/of-2021/robot.arrAsset")
+        converted = older.call("GET", "/conversions/" + asked.json()["conversionId"]).json()
+        assert converted["convertedAsset"] == {
+            "storageAccountName": ACCOUNT, "blobContainerName": "arroutput",
+            "assetFilePath": "of-2020/robot.arrAsset"}
+        wrong = newer.call("PUT", "/conversions/wrong", {"settings": {
+            "inputLocation": {"storageContainerUri": f"{storage.base}/arrinput",
+                              "storageContainerReadListSas": "?" + service_sas("arroutput", "rl"),
+                              "relativeInputAssetPath": "robots/robot.gltf"},
+            "outputLocation": {"storageContainerUri": f"{storage.base}/arroutput",
+                               "storageContainerWriteSas": "?" + write}}})
+        assert wrong.status == 201 and emulator.wait_ingestions(30)
+        failed = newer.call("GET", "/conversions/wrong").json()
+        assert failed["error"]["code"] == "InputContainerAccessDenied"
+    for era in ("of-2020", "of-2021"):
+        with read_archive(storage.download("arroutput", era + "/robot.arrAsset")) as archive:
+            assert archive.read("robot.bin") == (MODEL / "robot.bin").read_bytes()
 
 
 @pytest.mark.parametrize("make, reason", [
