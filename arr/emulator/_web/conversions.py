@@ -12,8 +12,6 @@ PAGE = 50  # conversions of a list
 
 _LONGEST = 8_192
 
-# What each era calls its archive when the caller gives no name.
-_ENDINGS = {"2019": ".ezArchive"}
 ENDING = ".arrAsset"
 
 _USER = re.compile(r"//[^/@]*@")
@@ -79,7 +77,7 @@ def output_name(fields: Mapping[str, Any], name: str, model: str) -> str:
     """Return the name of the archive, that of the model when none is given."""
     given = member(fields, name)
     if not given:
-        return default_output(model, "")
+        return default_output(model, "2020")
     if not given.endswith(ENDING) or given == ENDING or "/" in given or "\\" in given:
         raise HttpError(400, f"{name} must be a file's name that ends in {ENDING}.")
     return given
@@ -87,9 +85,9 @@ def output_name(fields: Mapping[str, Any], name: str, model: str) -> str:
 
 def default_output(model: str, layout: str) -> str:
     """Return the name of the archive of a model in an era."""
-    last = model.rpartition("/")[2]
-    stem = last[:last.rfind(".")] if last.rfind(".") > 0 else last
-    return stem + _ENDINGS.get(layout, ENDING)
+    from .._ingestion.layouts import LAYOUTS, stem_of  # late: the start needs none of it
+
+    return stem_of(model) + LAYOUTS[layout].archive_ending
 
 
 def output_of(work: Work) -> str:
