@@ -130,7 +130,7 @@ def test_call_from_a_signal_handler_in_the_middle_of_taking_is_refused() -> None
 
 def test_of_many_takers_exactly_one_gets_the_slot() -> None:
     with fast_switching():
-        for _ in rounds(0.7):
+        for _ in rounds(0.3):
             slot = Slot()
             operations = [pending() for _ in range(5)]
             got: List[int] = []
@@ -150,7 +150,7 @@ def test_slot_changes_hands_under_load_and_is_never_shared_nor_stuck() -> None:
         takes: List[int] = []
 
         def work(index: int) -> None:
-            for _ in rounds(0.7):
+            for _ in rounds(0.3):
                 operation = pending()
                 if slot.take(operation):
                     inside.append(operation)
@@ -278,7 +278,7 @@ def test_cache_is_whole_while_many_write_and_read_it(service: Service) -> None:
 
         def work(index: int) -> None:
             last = -1
-            for number in rounds(0.5):
+            for number in rounds(0.2):
                 if index < 2:
                     sent = number * 2 + index + 1
                     session._remember(sent, Properties(hostname=str(sent)))

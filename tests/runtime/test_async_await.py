@@ -95,7 +95,7 @@ def test_wait_for_times_out_without_touching_the_operation(
 
 def test_await_that_is_cancelled_as_the_operation_completes_is_harmless() -> None:
     with fast_switching():
-        for _ in rounds(0.7):
+        for _ in rounds(0.3):
             operation = pending()
 
             async def main() -> None:

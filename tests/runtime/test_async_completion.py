@@ -76,7 +76,7 @@ def test_failing_store_leaves_the_operation_to_another_outcome() -> None:
 
 def test_status_value_and_context_become_visible_together() -> None:
     with fast_switching():
-        for _ in rounds(0.5):
+        for _ in rounds(0.2):
             operation = pending()
             wrong: List[str] = []
 
@@ -95,7 +95,7 @@ def test_status_value_and_context_become_visible_together() -> None:
 
 def test_of_many_rivals_exactly_one_wins() -> None:
     with fast_switching():
-        for _ in rounds(0.7):
+        for _ in rounds(0.3):
             operation = pending()
             won: List[int] = []
 
@@ -241,7 +241,7 @@ def test_handler_that_arrives_as_the_drain_leaves_is_not_left_behind() -> None:
 
 def test_two_drains_at_once_deliver_everything_once_and_in_order() -> None:
     with fast_switching():
-        for _ in rounds(1.0):
+        for _ in rounds(0.4):
             operation = pending()
             seen: List[int] = []
             for index in range(6):
@@ -342,7 +342,7 @@ def test_handler_can_remove_itself_and_one_that_has_not_begun() -> None:
 
 def test_removal_racing_with_delivery_never_runs_a_handler_twice_or_blocks() -> None:
     with fast_switching():
-        for _ in rounds(0.7):
+        for _ in rounds(0.3):
             operation = pending()
             seen: List[Any] = []
             for _ in range(4):

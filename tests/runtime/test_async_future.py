@@ -20,7 +20,7 @@ from ..support.threads import (
 
 def test_there_is_one_future_per_operation_from_any_thread() -> None:
     with fast_switching():
-        for count in rounds(0.7):
+        for count in rounds(0.3):
             operation = pending()
             tasks: List[Any] = []
 
@@ -153,7 +153,7 @@ def test_futures_work_with_concurrent_futures_wait() -> None:
 
 def test_blocking_on_the_future_sees_the_handlers_done() -> None:
     with fast_switching():
-        for _ in rounds(0.5):
+        for _ in rounds(0.2):
             operation = pending()
             seen: List[Any] = []
             workers.submit(lambda: complete(operation, "value"))

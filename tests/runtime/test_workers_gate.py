@@ -65,7 +65,7 @@ def test_gate_that_was_opened_wide_lets_everybody_pass_and_returns_those_who_wai
 
 def test_never_more_inside_than_places_and_none_is_lost() -> None:
     with fast_switching():
-        for _ in rounds(0.5):
+        for _ in rounds(0.2):
             gate = Gate(3)
             inside: List[Any] = []
             most: List[int] = []
