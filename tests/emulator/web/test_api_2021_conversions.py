@@ -16,6 +16,7 @@ from arr.emulator._service.ingestions import Work
 from arr.emulator._web.conversions import Place
 
 from ...support.emulator import LIMIT, Client, Client2021, Clock, good_ingest
+from ...support.threads import fast_switching, together
 
 MODEL = Path(__file__).parents[3] / "samples" / "models" / "robot"
 BLOB = "https://st.blob.core.windows.net/"
@@ -332,3 +333,25 @@ def test_a_conversion_of_2021_is_a_model_of_2019(
     assert emulator.wait_ingestions(LIMIT)
     clock.advance(1)
     assert client.call("GET", "/models/Mine/status").json() == {"status": "Success"}
+
+
+def test_of_many_puts_at_once_one_creates(emulator: Emulator) -> None:
+    """The look for the id and the new entry are one step under the state's lock."""
+    answers: list[tuple[str, int]] = []
+    clients = [Client2021(emulator) for _ in range(8)]
+    for client in clients:
+        client.token  # asked for before, so that what races is the PUT
+
+    def put(index: int) -> None:
+        for path, body in (("/sessions/a", {"maxLeaseTimeMinutes": 1, "size": "Premium"}),
+                           ("/conversions/a", BLOBS)):
+            answers.append((path, clients[index].call("PUT", path, body).status))
+
+    with fast_switching():
+        together(len(clients), put)
+    for client in clients:
+        client.connection.close()
+    for path in ("/sessions/a", "/conversions/a"):
+        assert sorted(status for each, status in answers if each == path) == [200] * 7 + [201]
+    state = emulator.state()
+    assert len(state["sessions"]) == len(state["ingestions"]) == 1
