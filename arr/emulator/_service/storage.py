@@ -21,9 +21,10 @@ class Storage:
             if root is not None:
                 self._template = _quoted(root) + "/{account}/{container}"
         else:
-            self._template = text("storage_url", template)
-            if not self._template.lower().startswith(("http://", "https://", "file://")) or any(
-                    self._template.count(name) != 1 for name in ("{account}", "{container}")):
+            scheme, mark, rest = text("storage_url", template).partition("://")
+            self._template = scheme.lower() + mark + rest
+            if scheme.lower() not in ("http", "https", "file") or any(
+                    rest.count(name) != 1 for name in ("{account}", "{container}")):
                 raise ValueError(
                     "storage_url must be an http, https or file URL with {account} and "
                     "{container} in it, such as http://127.0.0.1:10000/{account}/{container}")

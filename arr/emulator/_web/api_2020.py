@@ -50,7 +50,7 @@ def get_conversion(call: Call) -> Reply:
 
 def list_conversions(call: Call) -> Reply:
     """Return a page of all conversions, the oldest first; its link is the token of the next."""
-    token = query_values(call.request.query).get("skiptoken", "") or "0"
+    token = query_values(call.request.query).get("skiptoken") or "0"
     page, more = call.service.state.page_ingestions(
         call.account_id, parse_skip_token(token), PAGE, _write_listed)
     return json_reply({"conversions": page, "nextLink": str(more) if more else None},
@@ -74,8 +74,8 @@ def _place(call: Call, fields: Mapping[str, Any], where: str, sas_name: str) -> 
     for name in ("storageAccountName", "blobContainerName"):
         given = member(fields, name, needed=True)
         if not _NAME.fullmatch(given):
-            raise HttpError(400, f"{name} of {where} must have 1 to 63 letters, digits and "
-                                 "hyphens, and no domain.")
+            raise HttpError(400, f"{name} of {where} must have 1 to 63 letters, digits, "
+                                 "hyphens and underscores, and no domain.")
         names.append(given)
     sas = member(fields, sas_name, needed=True).lstrip("?") if sas_name else ""
     url = call.service.storage.url(*names)

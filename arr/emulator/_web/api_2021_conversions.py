@@ -66,7 +66,7 @@ def get_conversion(call: Call) -> Reply:
 @versioned
 def list_conversions(call: Call) -> Reply:
     """Return a page of all conversions, the oldest first."""
-    token = query_values(call.request.query).get("skiptoken", "0")
+    token = query_values(call.request.query).get("skiptoken") or "0"
     page, more = call.service.state.page_ingestions(
         call.account_id, parse_skip_token(token), PAGE, write)
     link = _link(call, more) if more else None

@@ -1,7 +1,7 @@
 """Handlers of the sessions of api-version 2021-01-01, and how it writes a session.
 
 What the documents leave open is decided here: a bad id is 400; a lease that is no whole number is
-400 on PUT and 422 on PATCH, which knows no 400; 1440 itself is too long for PATCH; PATCH of an
+400 on PUT and 422 on PATCH; 1440 itself is too long for PATCH; PATCH of an
 ended session is 422 and its stop 204; a repeated PUT is compared with the values of the first,
 not with a lease that was made longer; minutes are rounded down.
 """

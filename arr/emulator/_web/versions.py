@@ -8,7 +8,8 @@ from .._http.messages import Reply, query_values
 from .call import Call, Handler
 from .eras import CodedError
 
-# The preview has the same shapes; the scripts of 2021 to 2024 send it.
+# The preview has the same shapes; the scripts of 2021 to 2024 send it. The service announced
+# 2021-08-01-preview too, whose shapes are not known.
 VERSIONS = ("2021-01-01", "2021-01-01-preview")
 
 _PLAIN = frozenset("api-version=" + version for version in VERSIONS)

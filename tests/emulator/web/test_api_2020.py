@@ -104,6 +104,23 @@ def test_a_bad_member_is_400_and_named(
     assert answer.status == 400 and answer.json()["error"].startswith(name)
 
 
+@pytest.mark.parametrize("side, more", [
+    ("source", {"folderPath": "../st/in/cars"}),
+    ("source", {"inputAssetPath": "../cars/robot.gltf"}),
+    ("target", {"folderPath": "../../out"}), ("target", {"folderPath": "/out"})])
+def test_no_path_leads_out_of_its_container(
+        tmp_path: Path, clock: Clock, side: str, more: dict[str, str]) -> None:
+    shutil.copytree(MODEL, tmp_path / "st" / "in" / "cars")
+    (tmp_path / "st" / "out").mkdir()
+    with Emulator(clock=clock, container_root=tmp_path) as emulator, Client(emulator) as client:
+        begun = client.call("POST", "/conversions/create", body(**{side: more})).json()
+        assert emulator.wait_ingestions(LIMIT)
+        clock.advance(1)
+        found = client.call("GET", "/conversions/" + begun["conversionId"]).json()
+    assert found["status"] == "Failure", found
+    assert not list((tmp_path / "st" / "out").iterdir())
+
+
 @pytest.mark.parametrize("given", [b"", b"[]", {"input": {}}, {"input": 1, "output": {}}, {}])
 def test_a_bad_body_is_400(client: Client, given: object) -> None:
     assert client.call("POST", "/conversions/create", given).status == 400
@@ -167,6 +184,7 @@ def test_a_rule_says_where_the_containers_lie(tmp_path: Path) -> None:
     assert Storage(None, root).url("st", "c") == root.as_uri() + "/st/c"
     assert Storage("http://127.0.0.1:10000/{account}/{container}", root).url("st", "c") == (
         "http://127.0.0.1:10000/st/c")
+    assert Storage("FILE:///srv/{account}/{container}", None).url("st", "c") == "file:///srv/st/c"
 
 
 @pytest.mark.parametrize("rule", [

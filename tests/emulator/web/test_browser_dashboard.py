@@ -205,6 +205,11 @@ def test_the_time_can_be_advanced(page: Browser, client: Client, emulator: Emula
     page.click("#steps button:nth-child(2)")
     page.wait_text("#notice", "10 min later")
     assert 600 <= emulator.clock.time() - before < 600 + LIMIT
+    page.write("#seconds", "2100")  # 45 of its 60 minutes are over
+    page.click("#advance button")
+    page.wait_text("#notice", "35 min later")
+    share = "return +document.querySelector('.bar').getAttribute('aria-valuenow')"
+    page.wait(lambda: 20 < page.run(share) <= 25, "the bar shows what is left")
     page.write("#seconds", "3600")
     page.click("#advance button")
     page.wait_text(ROW, "Expired")
@@ -225,10 +230,12 @@ def test_faults_are_added_and_cleared(page: Browser, client: Client, emulator: E
     answer = client.call("GET", f"/sessions/{session_id}/properties")
     assert (answer.status, answer.headers["Retry-After"]) == (418, "7")
     page.wait_text("#faults", "Fired 1 of 2 times.")
+    other = emulator.add_fault("DELETE", "sessions/*", status=500, probability=0.0001)
+    page.wait_text("#faults", "0.01 % of the time")
     page.click("#faults button")
     page.click("#ask-yes")
     page.wait_text("#notice", "Fault 1 is gone")
-    assert emulator.state()["faults"] == []
+    assert [each["id"] for each in emulator.state()["faults"]] == [other.id]
     emulator.add_fault("GET", "properties", status=500)
     emulator.add_fault("GET", "sessions", status=500)
     page.wait_text("#faults", "status 500")
@@ -324,3 +331,5 @@ def test_it_fits_a_phone_and_can_be_read(page: Browser, client: Client, theme: s
     ingestion(client, "x" * 200)
     page.wait_text("#ingestions", "xxx")
     page.check_layout(theme)
+    assert page.run("return $('requests-card').getBoundingClientRect().bottom <= "
+                    "document.querySelector('aside').getBoundingClientRect().top")
