@@ -74,7 +74,7 @@ def _error(code: str) -> dict[str, Any]:
     return {"error": {"code": code, "message": "what was wrong"}}
 
 
-_SCRIPT = {
+SCRIPT = {
     "input": {"storageAccountName": "st", "blobContainerName": "in", "folderPath": "cars/",
               "inputAssetPath": "box.fbx", "containerReadListSas": "?sv=1"},
     "output": {"storageAccountName": "st", "blobContainerName": "out", "folderPath": "",
@@ -134,8 +134,8 @@ ROWS = (
 
     # 8 conversions of 2020
     Row("2020 convert", "convert_with_sas", "POST", _V1 + "/createWithSharedAccessSignature",
-        _WRITE, _SCRIPT, 200, _V1_JSON, {"conversionId": "{C}"}),
-    Row("2020 convert, not linked", "convert", "POST", _V1 + "/create", _WRITE, _SCRIPT,
+        _WRITE, SCRIPT, 200, _V1_JSON, {"conversionId": "{C}"}),
+    Row("2020 convert, not linked", "convert", "POST", _V1 + "/create", _WRITE, SCRIPT,
         403, _V1_JSON, {"error": "Unable to start conversion: no storage account is linked to "
                                  "this account. Take createWithSharedAccessSignature, or start "
                                  "the emulator with --container-root."}),
@@ -151,5 +151,3 @@ ROWS = (
         200, _V1_JSON, {"conversions": [{"conversionId": "{C}", "status": "Running",
                                          "error": None}], "nextLink": None}, "scripted"),
 )
-
-SCRIPT = _SCRIPT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import traceback
 from collections import deque
 from threading import Condition, Thread
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 RUNNING, SUCCESS, FAILURE = "Running", "Success", "Failure"
 
 INTERNAL = "internal"  # the cause of a crash; the others are those of IngestionError
+
+_USER = re.compile(r"//[^/@]*@")
 
 _log = logging.getLogger("arr.emulator")
 
@@ -56,6 +59,11 @@ def _cause_of_refusal(error: BaseException) -> str:
     return error.cause if isinstance(error, IngestionError) else ""
 
 
+def bare(url: str) -> str:
+    """Return a container's URL without its SAS, a password, and a slash at its end."""
+    return _USER.sub("//", url.partition("?")[0].rstrip("/"))
+
+
 class Work(NamedTuple):
     """What is asked for: a model, its containers with their SAS, and what an era adds to that."""
 
@@ -79,15 +87,11 @@ class Work(NamedTuple):
 
     def without_sas(self) -> Work:
         """Return it as two requests for the same are compared: a fresh SAS makes no difference."""
-        return self._replace(model_url=self.model_url.partition("?")[0],
-                             asset_container_url=self.asset_container_url.partition("?")[0])
+        return self._replace(model_url=bare(self.model_url),
+                             asset_container_url=bare(self.asset_container_url))
 
 
 _ADDED = ("layout", "input_prefix", "output_prefix", "output_name")
-
-
-class IngestionExists(Exception):
-    """The account has an ingestion of that id already, and it is other work."""
 
 
 class Ingestion:

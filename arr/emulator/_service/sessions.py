@@ -54,10 +54,6 @@ class LeaseRefused(Exception):
         self.lease = lease  # the present one, in seconds
 
 
-class SessionExists(Exception):
-    """The account has a session of that id already, of another size or lease."""
-
-
 class Session:
     """One rendering session. Its owner's lock guards it.
 

@@ -12,10 +12,10 @@ from typing import Any, Callable, Mapping, TypeVar, Union
 from .._arguments import text, whole, whole_or_none
 from .._clock import Clock
 from .ingestion_table import IngestionTable
-from .ingestions import Ingestion, IngestionExists, IngestionPool, Work
+from .ingestions import Ingestion, IngestionPool, Work
 from .journal import Record
 from .session_table import SessionTable
-from .sessions import SIZES, Session, SessionExists
+from .sessions import SIZES, Session
 from .tokens import ACCOUNT_ID
 
 # Known to everybody, like the account of Azurite: it protects nothing.
@@ -45,6 +45,10 @@ def _brief(ingestion: dict[str, Any]) -> dict[str, Any]:
     summary = ingestion["summary"] or {}
     return {**ingestion, "summary": {
         name: value for name, value in summary.items() if isinstance(value, (int, str))}}
+
+
+class IdTaken(Exception):
+    """The account has something else under that id already: another size, lease or work."""
 
 
 class Account:
@@ -109,7 +113,7 @@ class State:
                     write: Writer[T]) -> tuple[bool, T]:
         """Create a session under an id of the caller's own, unless it is there.
 
-        Return whether it is new, and what ``write`` makes of it; raise SessionExists when there is
+        Return whether it is new, and what ``write`` makes of it; raise IdTaken when there is
         one of that id but of another size or lease.
         """
         made = self._new(account_id, session_id, size, lease)
@@ -119,7 +123,7 @@ class State:
             if found is None:
                 self._add(made, record)
             elif not found.was_made_with(size, lease):
-                raise SessionExists
+                raise IdTaken
             return found is None, write(found or made, now, self.port)
 
     def note(self, account_id: str, session_id: str, record: Record) -> None:
@@ -198,12 +202,12 @@ class State:
             for session in self._sessions.live(at):
                 session.note_jump(at, seconds)
 
-    def is_at_host(self, account_id: str, guid: str) -> bool:
-        """Say whether the host name that begins with this GUID is of a session of the account."""
+    def owner_at(self, guid: str) -> tuple[str, str] | None:
+        """Return account and id of the session whose host name begins with this GUID."""
         now = self._clock.monotonic()
         with self._lock:
             session = self._sessions.at_host(guid, now)
-            return session is not None and session.account_id == account_id
+            return None if session is None else (session.account_id, session.id)
 
     def inspect(self, guid: str) -> dict[str, Any] | None:
         """Return what the inspector page at this host name shows of its session."""
@@ -219,6 +223,11 @@ class State:
         shown["meter"] = session.meter.snapshot(time.monotonic())
         return shown
 
+    def _new(self, account_id: str, session_id: str, size: str, lease: int) -> Session:
+        return Session(session_id, new_guid(), account_id, size, lease,
+                       now=self._clock.monotonic(), created=self._clock.time(),
+                       startup_seconds=self._startup_seconds)
+
     # ingestions
 
     def create_ingestion(self, account_id: str, work: Work) -> str:
@@ -233,7 +242,7 @@ class State:
                       write: IngestionWriter[T]) -> tuple[bool, T]:
         """Queue an ingestion under an id of the caller's own, unless it is there.
 
-        Return whether it is new, and what ``write`` makes of it; raise IngestionExists when there
+        Return whether it is new, and what ``write`` makes of it; raise IdTaken when there
         is one of that id for other work.
         """
         made = self._new_ingestion(account_id, ingestion_id, work, named=True)
@@ -243,7 +252,7 @@ class State:
             if found is None:
                 self._ingestions.add(made)
             elif found.work.without_sas() != work.without_sas():
-                raise IngestionExists
+                raise IdTaken
             written = write(found or made, now)  # before it can begin
         if found is None:
             self._pool.submit(made)
@@ -327,11 +336,6 @@ class State:
             "ingestion_counts": Counter(each.status(now) for each in ingestions),
             "ingestions": [_brief(each.snapshot(now)) for each in ingestions[:-limit - 1:-1]],
         }
-
-    def _new(self, account_id: str, session_id: str, size: str, lease: int) -> Session:
-        return Session(session_id, new_guid(), account_id, size, lease,
-                       now=self._clock.monotonic(), created=self._clock.time(),
-                       startup_seconds=self._startup_seconds)
 
     # under the lock
 

@@ -10,11 +10,16 @@ import re
 # Account ids go into the token's payload; see Tokens.issue for why the alphabet matters.
 ACCOUNT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
-# In a ticket this and the GUID of a session stand for the account; no account has a colon.
-_INSPECTOR = "inspector:"
-
 # HS256: the emulator signs for itself only. The real service signed with RS256.
 _HEADER = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=").decode()
+
+
+def visitor(guid: str) -> str:
+    """Return what stands for the account in a ticket: a token for one session's inspector only.
+
+    No account has a colon, so such a token is of no use anywhere else.
+    """
+    return "inspector:" + guid
 
 
 class Tokens:
@@ -46,14 +51,6 @@ class Tokens:
         text += b" " * (-len(text) % 3)
         signed = _HEADER + "." + base64.b64encode(text).decode()
         return signed + "." + self._sign(signed)
-
-    def ticket(self, guid: str, now: float) -> str:
-        """Return a token for the inspector of one session, of no use anywhere else."""
-        return self.issue(_INSPECTOR + guid, now)
-
-    def opens(self, token: str, guid: str, now: float) -> bool:
-        """Say whether a token is a ticket for the inspector of this session."""
-        return self.account_of(token, now) == _INSPECTOR + guid
 
     def account_of(self, token: str, now: float) -> str | None:
         """Return the account id of a good token, None for a forged or expired one."""

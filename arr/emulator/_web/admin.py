@@ -7,6 +7,7 @@ from typing import Any
 from .._arguments import text
 from .._http.messages import HttpError, Reply
 from .._service.faults import Fault
+from .._service.tokens import visitor
 from .call import NO_STORE, Call, json_reply
 
 # How much of each list fits a page that is read by a person and drawn every second.
@@ -114,10 +115,10 @@ def open_inspector(call: Call) -> Reply:
     """
     _only(call, ())
     service, guid = call.service, call.params["id"]
-    if service.state.inspect(guid) is None:
+    if service.state.owner_at(guid) is None:
         raise HttpError(404, "There is no session of that GUID.")
     return json_reply({"hostname": guid + ".localhost",
-                       "token": service.tokens.ticket(guid, service.clock.time())},
+                       "token": service.tokens.issue(visitor(guid), service.clock.time())},
                       headers=NO_STORE)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from .._http.messages import HttpError, Reply
 from .._service.ingestions import Ingestion, Work
 from .._service.sessions import EXPIRED, LIVE, READY, RENAMED, SIZES, LeaseRefused, Session
-from .call import JSON, NO_STORE, Call, json_reply
+from .call import JSON, NO_STORE, Call, json_reply, no_session
 from .timespan import format_timespan, parse_timespan
 
 _MAX_TEXT = 8_192
@@ -75,7 +75,7 @@ def session_properties(call: Call) -> Reply:
     """Return one session."""
     found = call.service.state.view(call.account_id, call.params["id"], write)
     if found is None:
-        raise _no_session()
+        raise no_session()
     return Reply(200, found.encode("ascii"), JSON, NO_STORE)
 
 
@@ -94,14 +94,14 @@ def update_session(call: Call) -> Reply:
     except LeaseRefused as refused:
         raise HttpError(422, _why(refused)) from None
     if not found:
-        raise _no_session()
+        raise no_session()
     return Reply(200)
 
 
 def stop_session(call: Call) -> Reply:
     """Stop a session."""
     if not call.service.state.stop(call.account_id, call.params["id"]):
-        raise _no_session()
+        raise no_session()
     return Reply(204)
 
 
@@ -110,10 +110,6 @@ def _lease(fields: dict[str, Any]) -> int:
         return parse_timespan(fields.get("maxleasetime"))
     except ValueError as error:
         raise HttpError(400, f"maxLeaseTime {error}.") from None
-
-
-def _no_session() -> HttpError:
-    return HttpError(404, "This account has no session of that id.")
 
 
 def _why(refused: LeaseRefused) -> str:

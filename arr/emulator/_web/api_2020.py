@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import Any, Mapping
 
-from .._http.messages import HttpError, Reply, query_values
+from .._http.messages import HttpError, Reply
 from .._service.ingestions import FAILURE, SUCCESS, Ingestion, Work
 from .call import NO_STORE, Call, json_reply
 from .conversions import (
-    PAGE, Place, folder, lowered, member, names_of, output_name, output_of, parse_skip_token)
+    Place, archive_of, folder, is_directory, lowered, member, names_of, output_name, page_of)
 
 _NAME = re.compile(r"[A-Za-z0-9$][A-Za-z0-9_-]{0,62}")
 
@@ -23,7 +23,7 @@ def create(call: Call) -> Reply:
     """Start a conversion between containers of a linked storage account."""
     work = _work(call)
     for url in (work.model_url, work.asset_container_url):
-        if not url.startswith("file:"):
+        if not is_directory(url):
             raise HttpError(403, "Unable to start conversion: no storage account is linked to this "
                                  "account. Take createWithSharedAccessSignature, or start the "
                                  "emulator with --container-root.")
@@ -50,9 +50,7 @@ def get_conversion(call: Call) -> Reply:
 
 def list_conversions(call: Call) -> Reply:
     """Return a page of all conversions, the oldest first; its link is the token of the next."""
-    token = query_values(call.request.query).get("skiptoken") or "0"
-    page, more = call.service.state.page_ingestions(
-        call.account_id, parse_skip_token(token), PAGE, _write_listed)
+    page, more = page_of(call, _write_listed)
     return json_reply({"conversions": page, "nextLink": str(more) if more else None},
                       headers=NO_STORE)
 
@@ -60,16 +58,16 @@ def list_conversions(call: Call) -> Reply:
 def _work(call: Call, read_sas: str = "", write_sas: str = "") -> Work:
     fields = call.fields()
     source, target = (lowered(fields.get(name), name) for name in ("input", "output"))
-    read = _place(call, source, "input", read_sas)
+    read = _place(call, source, _names(source, "input"), read_sas)
     model = member(source, "inputAssetPath", needed=True)
-    write_to = _place(call, target, "output", write_sas)
+    named = _names(target, "output")
+    write_to = _place(call, target, named, write_sas)
     name = output_name(target, "outputAssetFileName", model)
-    named = member(target, "storageAccountName"), member(target, "blobContainerName")
     return Work(model, read.full_url, write_to.full_url, "2020", read.folder, write_to.folder,
                 name, named)
 
 
-def _place(call: Call, fields: Mapping[str, Any], where: str, sas_name: str) -> Place:
+def _names(fields: Mapping[str, Any], where: str) -> tuple[str, str]:
     names = []
     for name in ("storageAccountName", "blobContainerName"):
         given = member(fields, name, needed=True)
@@ -77,10 +75,14 @@ def _place(call: Call, fields: Mapping[str, Any], where: str, sas_name: str) -> 
             raise HttpError(400, f"{name} of {where} must have 1 to 63 letters, digits, "
                                  "hyphens and underscores, and no domain.")
         names.append(given)
+    return names[0], names[1]
+
+
+def _place(call: Call, fields: Mapping[str, Any], names: tuple[str, str], sas_name: str) -> Place:
     sas = member(fields, sas_name, needed=True).lstrip("?") if sas_name else ""
     url = call.service.storage.url(*names)
     # A directory needs no SAS, and knows none.
-    return Place(url, "" if url.startswith("file:") else sas, folder(fields, "folderPath"))
+    return Place(url, "" if is_directory(url) else sas, folder(fields, "folderPath"))
 
 
 # -- a conversion as this era writes it ----------------------------------------------------------
@@ -94,7 +96,7 @@ def write(ingestion: Ingestion, now: float) -> dict[str, Any]:
         account, container = work.output_names or names_of(work.asset_container_url)
         return {"status": "Success", "error": None, "convertedAsset": {
             "storageAccountName": account, "blobContainerName": container,
-            "assetFilePath": output_of(work)}}
+            "assetFilePath": work.output_prefix + archive_of(work)}}
     return {"status": "Running" if ingestion.started else "Created", "error": None}
 
 

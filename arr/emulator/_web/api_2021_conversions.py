@@ -14,11 +14,12 @@ from typing import Any, Mapping
 from .._http.lenient_json import dumps
 from .._http.messages import HttpError, Reply, query_values
 from .._ingestion import refusals
-from .._service.ingestions import FAILURE, SUCCESS, Ingestion, IngestionExists, Work
-from .api_2021_sessions import NO_STORE, checked_id
+from .._service.ingestions import FAILURE, SUCCESS, Ingestion, Work, bare
+from .._service.state import IdTaken
+from .api_2021_sessions import NO_STORE, checked_id, conflict
 from .call import JSON, Call
 from .conversions import (
-    PAGE, Place, bare, folder, lowered, member, output_name, output_of, parse_skip_token)
+    Place, archive_of, folder, is_directory, lowered, member, output_name, page_of)
 from .eras import CodedError
 from .moments import format_moment
 from .versions import versioned
@@ -49,8 +50,8 @@ def put_conversion(call: Call) -> Reply:
     try:
         new, written = call.service.state.put_ingestion(
             call.account_id, conversion_id, work, write)
-    except IngestionExists:
-        raise HttpError(409, "A resource already exists under the given ID.") from None
+    except IdTaken:
+        raise conflict() from None
     return Reply(201 if new else 200, dumps(written), JSON)
 
 
@@ -66,9 +67,7 @@ def get_conversion(call: Call) -> Reply:
 @versioned
 def list_conversions(call: Call) -> Reply:
     """Return a page of all conversions, the oldest first."""
-    token = query_values(call.request.query).get("skiptoken") or "0"
-    page, more = call.service.state.page_ingestions(
-        call.account_id, parse_skip_token(token), PAGE, write)
+    page, more = page_of(call, write)
     link = _link(call, more) if more else None
     return Reply(200, dumps({"conversions": page, "@nextLink": link}), JSON)
 
@@ -91,7 +90,7 @@ def _work(source: Mapping[str, Any], target: Mapping[str, Any]) -> Work:
     write_to = _place(target, "outputLocation", "storageContainerWriteSas")
     name = output_name(target, "outputAssetFilename", model)
     for place in (read, write_to):
-        if not place.sas and not place.url.lower().startswith("file:"):
+        if not place.sas and not is_directory(place.url):
             raise CodedError(
                 403, "DelegatedResourceAccessError",
                 "Error accessing connected storage account due to insufficient permissions. "
@@ -156,7 +155,7 @@ def write(ingestion: Ingestion, now: float) -> dict[str, Any]:
     if status == FAILURE:
         code, text = _FAILURES.get(ingestion.cause, _CRASH)
         error = {"code": code, "message": f"{text} {ingestion.reason}".strip()}
-    output_url, output = bare(work.asset_container_url), output_of(work)
+    output_url, archive = bare(work.asset_container_url), archive_of(work)
     return {
         "id": ingestion.id,
         "creationTime": format_moment(ingestion.created) + "Z",
@@ -168,8 +167,9 @@ def write(ingestion: Ingestion, now: float) -> dict[str, Any]:
             "outputLocation": {
                 "storageContainerUri": output_url,
                 **({"blobPrefix": work.output_prefix} if work.output_prefix else {}),
-                "outputAssetFilename": output[len(work.output_prefix):]}},
-        **({"output": {"outputAssetUri": f"{output_url}/{output}"}} if status == SUCCESS else {}),
+                "outputAssetFilename": archive}},
+        **({"output": {"outputAssetUri": f"{output_url}/{work.output_prefix}{archive}"}}
+           if status == SUCCESS else {}),
         "error": error,
         "status": _STATES.get(status) or ("Running" if ingestion.started else "NotStarted"),
     }

@@ -1,9 +1,9 @@
 """Handlers of the sessions of api-version 2021-01-01, and how it writes a session.
 
 What the documents leave open is decided here: a bad id is 400; a lease that is no whole number is
-400 on PUT and 422 on PATCH; 1440 itself is too long for PATCH; PATCH of an
-ended session is 422 and its stop 204; a repeated PUT is compared with the values of the first,
-not with a lease that was made longer; minutes are rounded down.
+400 on PUT and 422 on PATCH; 1440 itself is too long for PATCH; PATCH of an ended session is 422
+and its stop 204; a repeated PUT is compared with the values of the first, not with a lease that
+was made longer; minutes are rounded down.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import re
 from typing import Any
 
 from .._http.messages import HttpError, Reply
-from .._service.sessions import (
-    ERROR, LIVE, READY, RENAMED, LeaseRefused, Session, SessionExists)
-from .call import JSON, Call
+from .._service.sessions import ERROR, LIVE, READY, RENAMED, LeaseRefused, Session
+from .._service.state import IdTaken
+from .call import JSON, Call, no_session
 from .moments import format_moment
 from .versions import versioned
 
@@ -28,6 +28,11 @@ NO_STORE = (("Cache-Control", "no-store, no-cache"), ("Pragma", "no-cache"))
 # Nothing listens there: rendering itself is not emulated.
 _HANDSHAKE_PORT = 50051
 _TERAFLOPS = "8.1"  # the only figure that was recorded
+
+
+def conflict() -> HttpError:
+    """Return the refusal of an id that something else has."""
+    return HttpError(409, "A resource already exists under the given ID.")
 
 
 def checked_id(call: Call) -> str:
@@ -56,8 +61,8 @@ def put_session(call: Call) -> Reply:
     try:
         new, text = call.service.state.put_session(
             call.account_id, session_id, size.lower(), minutes * 60, call.record, write)
-    except SessionExists:
-        raise HttpError(409, "A resource already exists under the given ID.") from None
+    except IdTaken:
+        raise conflict() from None
     return Reply(201 if new else 200, text.encode("ascii"), JSON)
 
 
@@ -86,7 +91,7 @@ def update_session(call: Call) -> Reply:
     except LeaseRefused as refused:
         raise HttpError(422, _why(refused)) from None
     if not found:
-        raise _no_session()
+        raise no_session()
     return Reply(200, _written(call), JSON)
 
 
@@ -94,14 +99,14 @@ def update_session(call: Call) -> Reply:
 def stop_session(call: Call) -> Reply:
     """Stop a session."""
     if not call.service.state.stop(call.account_id, checked_id(call)):
-        raise _no_session()
+        raise no_session()
     return Reply(204)
 
 
 def _written(call: Call) -> bytes:
     found = call.service.state.view(call.account_id, checked_id(call), write)
     if found is None:
-        raise _no_session()
+        raise no_session()
     return found.encode("ascii")
 
 
@@ -112,10 +117,6 @@ def _minutes(fields: dict[str, Any], status: int) -> int:
                         if "maxleasetimeminutes" in fields else
                         "The maxLeaseTimeMinutes value is missing.")
     return minutes
-
-
-def _no_session() -> HttpError:
-    return HttpError(404, "This account has no session of that id.")
 
 
 def _why(refused: LeaseRefused) -> str:

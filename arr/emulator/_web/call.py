@@ -39,6 +39,11 @@ class Call:
         return {name.lower(): item for name, item in value.items()}
 
 
+def no_session() -> HttpError:
+    """Return the refusal of an id that no session of the account has, the same in all eras."""
+    return HttpError(404, "This account has no session of that id.")
+
+
 Handler = Callable[[Call], Reply]
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Mapping, NamedTuple
+from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, TypeVar
 
-from .._http.messages import HttpError
-from .._service.ingestions import Work
+from .._http.messages import HttpError, query_values
+from .._service.ingestions import Work, bare
+from .call import Call
 
-PAGE = 50  # conversions of a list
+if TYPE_CHECKING:
+    from .._service.state import IngestionWriter
+
+T = TypeVar("T")
+
+_PAGE = 50  # conversions of a list
 
 _LONGEST = 8_192
 
 ENDING = ".arrAsset"
 
-_USER = re.compile(r"//[^/@]*@")
 _BLOB_HOST = re.compile(r"https?://([a-z0-9]+)\.[^/]*/(?:.*/)?([^/]+)", re.IGNORECASE)
 _PATH = re.compile(r"[a-z]+://(?:.*/)?([^/]+)/([^/]+)", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:.*\.)?(?:localhost|[0-9.]+|\[[0-9a-f:.]+\])(?::[0-9]+)?")
@@ -66,11 +71,17 @@ def folder(fields: Mapping[str, Any], name: str) -> str:
     return given if not given or given.endswith("/") else given + "/"
 
 
-def parse_skip_token(token: str) -> int:
-    """Return the number in a skip token; raise HttpError(400)."""
+def page_of(call: Call, write: IngestionWriter[T]) -> tuple[list[T], int]:
+    """Return the page that a list's skip token asks for, and the next token, 0 for none."""
+    token = query_values(call.request.query).get("skiptoken") or "0"
     if not (token.isascii() and token.isdigit() and len(token) <= 18):
         raise HttpError(400, "The skiptoken is none that this service has made.")
-    return int(token)
+    return call.service.state.page_ingestions(call.account_id, int(token), _PAGE, write)
+
+
+def is_directory(url: str) -> bool:
+    """Say whether a container is a directory, which needs no SAS."""
+    return url.lower().startswith("file:")
 
 
 def output_name(fields: Mapping[str, Any], name: str, model: str) -> str:
@@ -90,14 +101,9 @@ def default_output(model: str, layout: str) -> str:
     return stem_of(model) + LAYOUTS[layout].archive_ending
 
 
-def output_of(work: Work) -> str:
-    """Return the path of a model's archive in its container."""
-    return work.output_prefix + (work.output_name or default_output(work.model_name, work.layout))
-
-
-def bare(url: str) -> str:
-    """Return a container's URL without its SAS, a password, and a slash at its end."""
-    return _USER.sub("//", url.partition("?")[0].rstrip("/"))
+def archive_of(work: Work) -> str:
+    """Return the name of a model's archive in its folder."""
+    return work.output_name or default_output(work.model_name, work.layout)
 
 
 def names_of(url: str) -> tuple[str, str]:

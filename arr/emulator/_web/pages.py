@@ -8,8 +8,8 @@ import re
 from functools import lru_cache
 
 from .._http.messages import HttpError, Reply, query_values
-from .._service.tokens import bearer
-from .call import NO_STORE, Call, json_reply
+from .._service.tokens import bearer, visitor
+from .call import NO_STORE, Call, json_reply, no_session
 
 _HTML = "text/html; charset=utf-8"
 _PLACE = re.compile(r"\{\{([a-z]+)\}\}")
@@ -61,11 +61,10 @@ def inspector(call: Call) -> Reply:
     """Show one session; the token comes in a posted form and never stands in a URL."""
     token = query_values(call.request.body).get("token", "")
     try:
-        _check(call, token)
+        session_id = _check(call, token)
     except HttpError as error:
         return page("message.html", error.status, title="ArrInspector", text=str(error))
-    shown = call.service.state.inspect(call.params["id"])
-    return page("inspector.html", session="" if shown is None else shown["id"], token=token)
+    return page("inspector.html", session=session_id, token=token)
 
 
 def inspector_data(call: Call) -> Reply:
@@ -73,21 +72,19 @@ def inspector_data(call: Call) -> Reply:
     _check(call, bearer(call.request.headers.get("authorization", "")))
     shown = call.service.state.inspect(call.params["id"])
     if shown is None:
-        raise _gone()
+        raise no_session()
     return json_reply(shown, headers=NO_STORE)
 
 
-def _check(call: Call, token: str) -> None:
+def _check(call: Call, token: str) -> str:
+    """Return the id of the session whose inspector a token opens; raise HttpError 401 or 404."""
     service, guid = call.service, call.params["id"]
-    now = service.clock.time()
-    account_id = service.tokens.account_of(token, now) if token else None
+    account_id = service.tokens.account_of(token, service.clock.time()) if token else None
     if account_id is None:
         raise HttpError(401, "The token is missing, forged or expired. Call "
                              "connect_to_arr_inspector_async() again and open the new file, or "
                              "come from the emulator's own page.")
-    if not (service.state.is_at_host(account_id, guid) or service.tokens.opens(token, guid, now)):
-        raise _gone()
-
-
-def _gone() -> HttpError:
-    return HttpError(404, "This account has no session of that id.")
+    owner = service.state.owner_at(guid)
+    if owner is None or account_id not in (owner[0], visitor(guid)):
+        raise no_session()
+    return owner[1]

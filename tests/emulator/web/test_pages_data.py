@@ -295,10 +295,17 @@ def test_a_ticket_opens_the_inspector_of_one_session_and_nothing_else(
     for path in (client.prefix + "/sessions", newer.prefix + "/sessions?api-version=2021-01-01",
                  f"/v1/accounts/inspector:{guid}/sessions"):
         assert client.send("GET", path, headers=bearer).status in (401, 403)
+    host = {"Host": f"{guid}.localhost:{client.port}"}
+    form = urlencode({"token": ticket}).encode()
+    page = client.send("POST", "/", form, host)
+    assert page.status == 200 and b">Mine<" in page.body
     clock.advance(86_400)
     assert data(guid, ticket) == 401
     for unknown in (guid[:-1] + "x", "Mine"):
         assert client.admin("POST", f"/sessions/{unknown}/inspector", {}).status == 404
+    fresh = client.admin("POST", f"/sessions/{guid}/inspector", {}).json()["token"]
+    emulator.reset()
+    assert client.send("POST", "/", urlencode({"token": fresh}).encode(), host).status == 404
 
 
 def test_another_page_gets_no_ticket(client: Client) -> None:
