@@ -140,10 +140,10 @@ def step(title: str, operation: IAsync[T], text: Callable[[T], object]) -> T:
         else:
             print(f"failed: {done.status}", flush=True)
 
-    print(f"{title:<9}", end=" ", flush=True)
-    operation.progress_changed += on_progress
-    operation.completed += on_completed
     try:
+        print(f"{title:<9}", end=" ", flush=True)
+        operation.progress_changed += on_progress
+        operation.completed += on_completed
         wait_for(operation)
     except KeyboardInterrupt:
         operation.progress_changed -= on_progress

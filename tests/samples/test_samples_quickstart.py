@@ -153,21 +153,41 @@ def test_quickstart_says_session_has_failed(environment: Dict[str, str],
     assert re.match("quickstart: .*the session is Error, not Ready: .*capacity", done.stderr)
 
 
+def started(environment: Dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start the sample, unbuffered, so that what read_until leaves is there for communicate."""
+    return subprocess.Popen([sys.executable, str(SAMPLE)], env=environment, bufsize=0,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def read_until(process: subprocess.Popen[bytes], word: bytes) -> None:
+    """Read what the sample prints, up to a word.
+
+    The request of a step is on its way before the step has printed its title, so a held request
+    alone does not say where Ctrl-C will strike.
+    """
+    assert process.stdout is not None
+    read = b""
+    while not read.endswith(word):
+        character = process.stdout.read(1)
+        assert character, read
+        read += character
+
+
 @pytest.mark.skipif(os.name == "nt", reason="there Ctrl-C goes to all processes of the console")
 def test_quickstart_stops_session_on_ctrl_c(environment: Dict[str, str],
                                             emulator: Emulator) -> None:
     # The session's properties are held back, so the sample waits until it is interrupted.
     with emulator.hold("GET", "properties") as hold:
-        with subprocess.Popen([sys.executable, str(SAMPLE)], env=environment, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with started(environment) as process:
             try:
                 assert hold.wait_arrived(LIMIT)
+                read_until(process, b"ready")
                 process.send_signal(signal.SIGINT)
                 output, errors = process.communicate(timeout=LIMIT)
             finally:
                 process.kill()
-    assert (process.returncode, errors) == (130, "")
-    assert output.splitlines()[-2:] == ["ready     interrupted", "stop      Success"]
+    assert (process.returncode, errors) == (130, b"")
+    assert output.splitlines() == [b"     interrupted", b"stop      Success"]
     assert [session["status"] for session in emulator.state()["sessions"]] == ["Stopped"]
 
 
@@ -176,21 +196,16 @@ def test_quickstart_stops_session_whose_creation_is_interrupted(
         environment: Dict[str, str], emulator: Emulator) -> None:
     # The reply with the session's id is on its way when Ctrl-C comes.
     with emulator.hold("POST", "sessions/create") as hold:
-        with subprocess.Popen([sys.executable, str(SAMPLE)], env=environment, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with started(environment) as process:
             try:
                 assert hold.wait_arrived(LIMIT)
-                assert process.stdout is not None
+                read_until(process, b"create")
                 process.send_signal(signal.SIGINT)
-                lines: List[str] = []
-                while not lines or not lines[-1].startswith("create"):
-                    lines.append(process.stdout.readline().rstrip())
-                    assert lines[-1], lines
+                read_until(process, b"interrupted")
                 hold.release()
                 output, errors = process.communicate(timeout=LIMIT)
             finally:
                 process.kill()
-    assert (process.returncode, errors) == (130, "")
-    assert lines[-1] == "create    interrupted"
-    assert output.splitlines() == ["stop      Success"]
+    assert (process.returncode, errors) == (130, b"")
+    assert output.splitlines() == [b"", b"stop      Success"]
     assert [session["status"] for session in emulator.state()["sessions"]] == ["Stopped"]
