@@ -338,6 +338,13 @@ def test_jitter_only_ever_adds_up_to_a_tenth(stage: Stage, jitter: float, retry_
     session.dispose()
 
 
+def test_an_interval_below_a_second_is_kept(stage: Stage, jitter: float) -> None:
+    session = stage.session()
+    session.wait_until_ready_async(interval=0.25)
+    assert stage.clock.next_poll() == pytest.approx(0.25 * jitter)
+    session.dispose()
+
+
 # -- the redundancy rule ---------------------------------------------------------------------------
 
 def test_a_poll_never_makes_a_users_call_already_exists(stage: Stage) -> None:
