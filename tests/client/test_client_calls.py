@@ -263,6 +263,12 @@ def test_only_a_success_changes_the_cache(session: AzureSession, emulator: Emula
 
 # -- lifetime -------------------------------------------------------------------------------------
 
+def test_the_repr_of_a_session_has_its_id_and_status(session: AzureSession) -> None:
+    assert repr(session) == f"<AzureSession {session.session_uuid} Unknown>"
+    session.get_rendering_session_properties_async().get(LIMIT)
+    assert repr(session) == f"<AzureSession {session.session_uuid} Ready>"
+
+
 def test_a_disposed_frontend_refuses_calls_and_its_sessions_work_on(
         frontend: AzureFrontend, session: AzureSession) -> None:
     frontend.Dispose()

@@ -177,6 +177,33 @@ def test_a_directory_put_in_the_place_of_ours_gets_no_token(
     assert not list(trap.iterdir())
 
 
+@POSIX
+def test_nor_does_one_that_is_put_there_after_the_look(
+        temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trap = temporary / "trap"
+    trap.mkdir()
+    look, move = os.fstat, os.replace
+    caught: List[Path] = []
+
+    def attacked(descriptor: int) -> os.stat_result:
+        looked = look(descriptor)
+        for directory in temporary.glob("arr-inspector-*"):
+            if not directory.name.endswith("-moved") and not directory.is_symlink():
+                directory.rename(f"{directory}-moved")
+                directory.symlink_to(trap)
+        return looked
+
+    def moving(source: str, target: str, **options: int) -> None:
+        caught.extend(trap.iterdir())
+        move(source, target, **options)
+        caught.extend(trap.iterdir())
+
+    monkeypatch.setattr(os, "fstat", attacked)
+    monkeypatch.setattr(os, "replace", moving)
+    write_page("secret page")
+    assert not caught
+
+
 def test_a_directory_that_cannot_be_written_is_a_result(
         monkeypatch: pytest.MonkeyPatch, temporary: Path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(temporary / "missing"))

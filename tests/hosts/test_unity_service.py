@@ -265,6 +265,32 @@ def test_a_stop_call_that_hangs_does_not_hold_the_end_up(
     assert "still running" in caplog.text
 
 
+def test_a_creation_that_hangs_does_not_hold_the_end_up_and_its_session_is_stopped(
+        stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr("arr.unity._component.DESTROY_SECONDS", 0.05)
+    host = Host(stage)
+    with stage.emulator.hold("POST", "sessions/create"), caplog.at_level(logging.WARNING, "arr"):
+        host.service.start_session(SMALL)
+        host.service.destroy()
+        assert "is stopped as soon as it exists" in caplog.text
+    until(lambda: [each["status"] for each in stage.emulator.state()["sessions"]] == ["Stopped"])
+
+
+@pytest.mark.parametrize("created", [True, False])
+def test_a_stop_call_that_fails_at_the_end_is_logged(
+        stage: Stage, caplog: pytest.LogCaptureFixture, created: bool) -> None:
+    host = Host(stage)
+    stage.emulator.add_fault("DELETE", "sessions/*", status=500)
+    if created:
+        host.start()
+    else:
+        host.service.start_session(SMALL)
+    with caplog.at_level(logging.WARNING, "arr"):
+        host.service.destroy()
+    assert [each.getMessage().partition(" (")[0] for each in caplog.records] == [
+        "StopRenderingSessionAsync: Fail"]
+
+
 def test_stopping_while_it_is_being_created_stops_it_once_it_is(host: Host) -> None:
     with host.stage.emulator.hold("POST", "sessions/create") as held:
         host.service.start_session(SMALL)
