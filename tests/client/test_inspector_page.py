@@ -239,6 +239,18 @@ def test_pages_older_than_their_token_are_removed_and_nothing_else_is(temporary:
         fresh.name, other.name, file.name, newest.name}
 
 
+def test_a_page_as_old_as_its_token_is_kept_for_that_last_second(
+        temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(write_page("old")).parent
+    os.utime(page, (1000, 1000))
+    monkeypatch.setattr(time, "time", lambda: 1000 + VALID_SECONDS)
+    remove_old_pages()
+    assert page.exists()
+    monkeypatch.setattr(time, "time", lambda: 1000.5 + VALID_SECONDS)
+    remove_old_pages()
+    assert not page.exists()
+
+
 @POSIX
 def test_pages_of_another_user_are_left_alone(
         temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -288,6 +288,17 @@ def test_a_failed_stop_is_reported_and_may_be_repeated(host: Host) -> None:
     host.run(lambda: "ended" in host.events)
 
 
+def test_after_a_failed_stop_the_lease_is_renewed_again(host: Host) -> None:
+    host.start()
+    host.service.auto_renew_lease = True
+    host.stage.emulator.add_fault("DELETE", "sessions/*", status=500, times=1)
+    host.service.stop_session()
+    host.run(lambda: host.errors)
+    host.pass_time(56 * 60)
+    host.pass_time(1)
+    assert lease(host) == timedelta(minutes=75)
+
+
 def test_a_second_stop_while_one_is_in_flight_is_already_exists(host: Host) -> None:
     host.start()
     with host.stage.emulator.hold("DELETE", "sessions/*") as held:
