@@ -87,7 +87,7 @@ def self_signed(directory: Path) -> Files:
                 key.chmod(0o600)
     except OSError as error:
         raise CertificateError(f"the directory {directory} cannot be written "
-                               f"({error.strerror or error}); choose another") from None
+                               f"({error.strerror}); choose another") from None
     return files
 
 

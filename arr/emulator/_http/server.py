@@ -167,7 +167,6 @@ class Server(TCPServer):
     def _let_go(self) -> None:
         """Close a forked child's copies of the sockets. Its parent goes on serving them, so nothing
         is shut down; and no lock is taken, because a thread that is not here may hold it."""
-        self.stopping = True
         self.server_close()
         for connection in list(self._open):
             connection.close()
@@ -221,7 +220,7 @@ class _Connection(BaseRequestHandler):
                 return
             data = reply.encode(head_only=method == "HEAD")
             if reply.damage == "truncate":
-                data = data[:len(data) - max(1, len(reply.body) // 2 or len(data) // 2)]
+                data = data[:len(data) - (len(reply.body) // 2 or len(data) // 2)]
             wire.send(data)
             if reply.close or reply.damage:
                 wire.end(_DRAIN_SECONDS, _DRAIN_BYTES, cut=bool(reply.damage))

@@ -44,7 +44,7 @@ class Wire:
                  "_tls", "_plain")
 
     def __init__(self, connection: socket.socket, idle_timeout: float, request_timeout: float, *,
-                 tls: Callable[[], Tls] | None = None, plain: bool = True) -> None:
+                 tls: Callable[[], Tls] | None, plain: bool) -> None:
         self._socket = connection
         self._buffer = bytearray()
         self._idle = idle_timeout
@@ -76,7 +76,6 @@ class Wire:
         """Say that nothing more comes, unless the reply was cut, and let the last bytes arrive."""
         if not cut:
             self.farewell()
-        self._tls = None  # what still comes is not worth decrypting
         self._socket.shutdown(socket.SHUT_WR)
         self._drain(seconds, limit)
 
@@ -142,7 +141,6 @@ class Wire:
         finally:
             answer = tls.outgoing()
             if answer:
-                self._socket.settimeout(self._limit)
                 self._socket.sendall(answer)
 
     def _receive(self) -> bytes:
@@ -171,12 +169,10 @@ class Wire:
         buffer = self._buffer
         start = 0
         while True:
-            end = buffer.find(b"\r\n\r\n", start)
-            if buffer.startswith(b"\r\n"):
+            while buffer.startswith(b"\r\n"):
                 del buffer[:2]  # RFC 9112: an empty line before a request is skipped
-                start = 0
-                continue
-            if 0 < end <= MAX_HEAD:
+            end = buffer.find(b"\r\n\r\n", start)
+            if 0 <= end <= MAX_HEAD:
                 head = bytes(buffer[:end])
                 del buffer[:end + 4]
                 return head
@@ -221,23 +217,23 @@ class Wire:
         headers = request.headers
         length = headers.get("content-length")
         coding = headers.get("transfer-encoding")
-        if length is None and coding is None:
-            return
+        size: int | None = None
         if coding is not None:
             if length is not None:
                 raise HttpError(400, "Content-Length and Transfer-Encoding exclude each other.")
             if coding.strip().lower() != "chunked":
                 raise HttpError(501, "The only Transfer-Encoding understood is chunked.")
-            size = 0
+        elif length is not None:
+            size = _length(length)
         else:
-            size = _length(str(length))
+            return
         expect = headers.get("expect")
         if expect is not None:
             if expect.lower() != "100-continue":
                 raise HttpError(417, "The only expectation understood is 100-continue.")
-            if not self._buffer and (size or coding):
+            if not self._buffer and size != 0:
                 self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.body = self._chunks() if coding is not None else self._take(size)
+        request.body = self._chunks() if size is None else self._take(size)
 
     def _take(self, size: int) -> bytes:
         while len(self._buffer) < size:
@@ -247,14 +243,12 @@ class Wire:
         return data
 
     def _line(self) -> bytes:
-        start = 0
         while True:
-            end = self._buffer.find(b"\r\n", start)
+            end = self._buffer.find(b"\r\n")
             if end > _CHUNK_LINE or (end < 0 and len(self._buffer) > _CHUNK_LINE):
                 raise HttpError(400, "A line of the chunked body is too long.")
             if end >= 0:
                 return self._take(end + 2)[:-2]
-            start = max(0, len(self._buffer) - 1)
             self._fill()
 
     def _chunks(self) -> bytes:
