@@ -26,7 +26,7 @@ def new_correlation() -> str:
     """Return a fresh correlation vector: 22 random base64 characters."""
     from binascii import b2a_base64
 
-    return b2a_base64(os.urandom(17), newline=False)[:22].decode("ascii")
+    return b2a_base64(os.urandom(17))[:22].decode("ascii")
 
 
 def clean(text: str | None, limit: int = 200) -> str:
@@ -70,7 +70,7 @@ def parse_retry_after(headers: Any, now: float) -> float | None:
     if not text:
         return None
     if text.isascii() and text.isdigit():
-        seconds = float(text[:9])
+        seconds = float(text)
     else:
         from email.utils import parsedate_to_datetime  # rare, and slow to import
 

@@ -93,22 +93,17 @@ class Tokens:
                 # wrong, or the service's; asking again for every call would not mend that.
                 self._renew_in_background(now)
                 return token, True
-        return self._shared_exchange(flight, token), False
-
-    def renew(self, flight: Flight, refused: Token) -> Token:
-        """Return another token than the one that the service refused."""
-        token = self._token
-        if token is not None and token is not refused:
-            return token  # another call was refused, too, and has renewed it
-        return self._shared_exchange(flight, refused)
+        return self.renew(flight, token), False
 
     # -- one exchange for all who need it ------------------------------------------------------
 
-    def _shared_exchange(self, flight: Flight, old: Token | None) -> Token:
+    def renew(self, flight: Flight, old: Token | None) -> Token:
+        """Return another token than this one, which has ended or was refused."""
         while True:
             with self._lock:
-                if self._token is not old and self._token is not None:
-                    return self._token
+                token = self._token
+                if token is not None and token is not old:
+                    return token  # another call needed one, too, and has renewed it
                 exchange = self._exchange
                 if exchange is None:
                     exchange = self._begin()
@@ -233,7 +228,7 @@ def _expiry(token: str) -> float | None:
         return None
     payload = parts[1].replace("-", "+").replace("_", "/")
     try:
-        claims = json.loads(a2b_base64(payload + "=" * (-len(payload) % 4)))
+        claims = json.loads(a2b_base64(payload + "=="))
         if isinstance(claims["exp"], bool):
             return None
         expires = float(claims["exp"])

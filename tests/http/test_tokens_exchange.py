@@ -175,6 +175,7 @@ def test_a_failing_token_service_is_not_remembered() -> None:
     (kept(reply({"AccessToken": 5})), ARRResult.ProtocolError),
     (kept(reply({"AccessToken": ""})), ARRResult.ProtocolError),
     (kept(reply({"AccessToken": "a b"})), ARRResult.ProtocolError),
+    (kept(reply({"AccessToken": "a\x7f"})), ARRResult.ProtocolError),
     (kept(reply({"AccessToken": "a\r\nX: y"})), ARRResult.ProtocolError),
     (kept(reply({"AccessToken": "\u00e4"})), ARRResult.ProtocolError),
     (kept(reply({"accesstoken": "a"})), ARRResult.ProtocolError),
@@ -191,12 +192,19 @@ def test_what_the_token_service_does_wrong_is_the_result_of_every_call(
 
 
 def test_a_create_waits_for_a_token_service_that_comes_back_as_nothing_was_sent_yet() -> None:
-    sts = Sts()
-    token = script(kept(reply(None, 503)), raw(b""), sts)
-    with Rig(good, token=token, account=key_account) as rig:
-        sts.clock = rig.clock
-        assert rig.run(CASE["create"]).result == ARRResult.Success
-        assert len(rig.server.token_requests) == 3 and len(rig.server.requests) == 1
+    for answers in ((kept(reply(None, 503)), raw(b"")),
+                    (kept(reply(None, 502)), kept(reply(None, 504)))):
+        sts = Sts()
+        with Rig(good, token=script(*answers, sts), account=key_account) as rig:
+            sts.clock = rig.clock
+            assert rig.run(CASE["create"]).result == ARRResult.Success
+            assert len(rig.server.token_requests) == 3 and len(rig.server.requests) == 1
+
+
+def test_any_printable_character_may_be_in_a_token() -> None:
+    with Rig(good, token=kept(reply({"AccessToken": "!~"})), account=key_account) as rig:
+        assert rig.run(CASE["list"]).result == ARRResult.Success
+        assert rig.server.requests[0].headers["authorization"] == "Bearer !~"
 
 
 def test_the_message_of_a_refused_account_says_what_to_check() -> None:
@@ -327,7 +335,7 @@ def test_when_the_clock_jumps_back_a_refused_token_is_renewed() -> None:
 @pytest.mark.parametrize("text", [
     "opaque", "a.b", "a.b.c.d", "..", "e30.!!!!.c", "e30.bm90IGpzb24.c", "e30.W10.c", "e30.MQ.c",
     "e30.\u00e4.c", "e30." + "W" * 100_001 + ".c", jwt("soon"), jwt(None), jwt([]), jwt({}),
-    jwt(True), jwt(float("nan")), jwt(float("inf")), jwt(-1), jwt(10 ** 400), jwt(1e300),
+    jwt(True), jwt(float("nan")), jwt(float("inf")), jwt(-1), jwt(10 ** 400), jwt(1e300), jwt(1e11),
     jwt("nan"), jwt("9" * 6000), "e30." + base64.b64encode(b"[" * 100_000).decode() + ".c"],
     ids=lambda text: text[:24])
 def test_a_token_that_cannot_be_read_is_taken_to_live_a_day(text: str) -> None:
@@ -348,7 +356,8 @@ def test_a_token_that_cannot_be_read_is_taken_to_live_a_day(text: str) -> None:
     (2147483647, 2147483647.0), ("2147483647", 2147483647.0), (1.5, 1.5), (0, 0.0),
     (10 ** 10, 1e10)])
 def test_the_end_of_a_token_is_read(expires: object, seconds: float) -> None:
-    assert _expiry(jwt(expires)) == seconds
+    for name in ("", "a", "ab", "abc"):  # whatever base64 lacks at its end
+        assert _expiry(jwt(expires, name)) == seconds
     assert _expiry(jwt(expires, "\u00ff\u00fe???>>>")) == seconds  # base64url's own letters
 
 
