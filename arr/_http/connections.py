@@ -111,19 +111,14 @@ class _Tracked:
                 sock.close()
                 if not isinstance(error, OSError):
                     raise
-                failure = error
-        try:
-            raise failure
-        finally:
-            del failure  # its traceback knows this frame
+                failure = error.with_traceback(None)  # which knows this frame, and so itself
+        raise failure
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        if self.sock is not None:
+        if self.sock is not None:  # else it is named while it connects
             flying.flight.use(self.sock)
         super().request(*args, **kwargs)  # type: ignore[misc]
         flying.flight.written = True
-        # Here, not later: getresponse forgets the socket when the server wants to close.
-        flying.flight.use(self.sock)
 
     def putheader(self, header: Any, *values: Any) -> None:
         """Write a header; a plain one without the patterns of http.client, which would cost 5 % of

@@ -191,7 +191,7 @@ def _pieces(raw: Any) -> Iterator[bytes]:
     size = 0
     while True:
         try:
-            piece = raw.read(_PIECE, decode_content=False)
+            piece = raw.read(_PIECE)
         except ValueError:  # the HTTP library takes a chunk's size for a number, as -5 is one
             raise _bad("the reply's chunks are broken") from None
         if not piece:

@@ -3,13 +3,18 @@ name with many addresses."""
 
 from __future__ import annotations
 
+import gc
 import socket
 import time
+import weakref
 from typing import Any, Iterator, List, Tuple
 
 import pytest
+import urllib3
 
 from arr import ARRResult, AzureFrontend
+from arr._http import connections
+from arr._http.transport import MAX_BODY
 
 from ..support.fault_server import Answer, FaultServer, kept, reply, script
 from ..support.rig import (
@@ -113,6 +118,32 @@ def test_a_negative_chunk_size_is_no_http(case: Case, size: bytes) -> None:
             assert rig.run(case).result == ARRResult.ProtocolError
 
 
+# -- size --------------------------------------------------------------------------------------
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+@pytest.mark.parametrize("more, result", [
+    (0, ARRResult.Success), (1, ARRResult.ProtocolError)])
+def test_a_body_may_have_eight_mebibytes(more: int, result: ARRResult) -> None:
+    assert MAX_BODY == 8 * 1024 * 1024
+    body = b'{"sessions": []' + b" " * (MAX_BODY + more - 16) + b"}"
+    half = len(body) // 2
+    chunks = chunk(body[:half]) + chunk(body[half:]) + b"0\r\n\r\n"
+    for answer in (reply(body), head("Transfer-Encoding: chunked") + chunks):
+        with Rig(kept(answer)) as rig:
+            context = rig.run(CASE["list"])
+            assert context.result == result
+            assert ("larger than 8 MiB" in context.error_message) == bool(more)
+
+
+@pytest.mark.parametrize("length", [MAX_BODY + 1, 10 ** 17, 10 ** 18])
+def test_a_body_that_will_be_too_large_is_not_waited_for(length: int) -> None:
+    with Rig(kept(head(f"Content-Length: {length}"))) as rig:
+        assert "larger than 8 MiB" in rig.run(CASE["list"]).error_message
+
+
 # -- connecting --------------------------------------------------------------------------------
 
 @pytest.fixture
@@ -186,3 +217,80 @@ def test_the_addresses_of_a_name_are_tried_in_turn(monkeypatch: pytest.MonkeyPat
             frontend, frontend.open_rendering_session(SESSION_ID)))
         assert context.result == ARRResult.NoConnection
         assert "refused" in context.error_message
+
+
+class Watched(connections._Socket):
+    """A socket that notes how it was made ready to connect, and may fail to."""
+
+    ready: List[Tuple[Any, bool]] = []
+    fails = False
+
+    def connect(self, address: Any) -> None:
+        at_once = self.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        self.ready.append((self.gettimeout(), bool(at_once)))
+        if self.fails:
+            raise RuntimeError("a bug")
+        super().connect(address)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_socket_has_the_time_to_connect_and_a_bug_is_no_silent_address(
+        fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_Socket", Watched)
+    monkeypatch.setattr(Watched, "ready", [])
+    monkeypatch.setattr(Watched, "fails", fails)
+    with Rig(good, timeout=(7, 9)) as rig:
+        monkeypatch.setattr(socket, "getaddrinfo", twelve(rig.server.port))
+        context = rig.run(CASE["list"])
+    assert context.result == (ARRResult.Fail if fails else ARRResult.Success)
+    assert Watched.ready == [(7.0, True)]
+
+
+def test_a_name_without_an_address_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Rig(good) as rig, monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [])
+        context = rig.run(CASE["update"])
+    assert context.result == ARRResult.NoConnection
+    assert "is not known; check the account domain" in context.error_message
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_a_call_that_met_a_closed_address_is_freed_at_once_without_the_collector(
+        opens: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As localhost is two addresses, and a server may listen at one of them only."""
+    with socket.socket() as closed, Rig(good) as rig, monkeypatch.context() as patch:
+        closed.bind(("127.0.0.1", 0))  # refuses: it does not listen
+        ports = [closed.getsockname()[1]] + [rig.server.port] * opens
+        patch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports])
+        gc.collect()
+        gc.disable()
+        try:
+            operation = rig.begin(CASE["update"])
+            gone = weakref.ref(operation)
+            rig.settle(operation)
+            rig.run_pending()
+            assert operation.is_ran_to_completion == opens
+            del operation
+            assert gone() is None, "a traceback in a cycle keeps the operation"
+        finally:
+            gc.enable()
+
+
+def test_a_call_that_is_cut_while_it_sends_sends_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = urllib3.connection.HTTPConnection.request
+    broke: List[bool] = []
+
+    def cut_then_request(self: Any, *args: Any, **kwargs: Any) -> None:
+        connections.flying.flight.cut(ARRResult.Timeout)
+        try:
+            real(self, *args, **kwargs)
+        except OSError:
+            broke.append(True)
+            raise
+
+    with Rig(good) as rig:
+        rig.run(CASE["list"])
+        monkeypatch.setattr(urllib3.connection.HTTPConnection, "request", cut_then_request)
+        assert rig.run(CASE["update"]).result == ARRResult.Timeout
+        assert broke == [True] and len(rig.server.requests) == 1

@@ -154,6 +154,20 @@ def test_the_authorities_are_those_of_the_environment_at_construction(
             assert "REQUESTS_CA_BUNDLE" in context.error_message
 
 
+def test_the_authorities_may_lie_in_a_directory(
+        certificates: Certificates, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path))
+    for name, result in (("", ARRResult.NoServerCertificate), ("0", ARRResult.Success)):
+        if name:
+            hashed = subprocess.run(
+                ["openssl", "x509", "-hash", "-noout", "-in", certificates.authority],
+                check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+            shutil.copy(certificates.authority, tmp_path / f"{hashed}.{name}")
+        with Rig(good, tls=certificates.right) as rig:
+            assert rig.run(CASE["list"]).result == result
+
+
 def test_the_authorities_are_loaded_once(
         trusting: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     loads: List[Any] = []
@@ -357,7 +371,7 @@ def test_a_proxy_that_refuses_is_no_connection(monkeypatch: pytest.MonkeyPatch) 
     proxy.close()
 
 
-@pytest.mark.parametrize("text", ["http://[", "gopher://x:1", "://", "http://"])
+@pytest.mark.parametrize("text", ["http://[", "gopher://x:1", "://", "http://", "http://a..b:1"])
 def test_a_proxy_that_cannot_be_used_fails_calls_and_not_the_program(
         text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", text)

@@ -72,7 +72,7 @@ class Wire:
         self._socket.settimeout(self._limit)
         self._socket.sendall(data)
 
-    def end(self, seconds: float, limit: int, *, cut: bool = False) -> None:
+    def end(self, seconds: float, limit: int, *, cut: bool) -> None:
         """Say that nothing more comes, unless the reply was cut, and let the last bytes arrive."""
         if not cut:
             self.farewell()

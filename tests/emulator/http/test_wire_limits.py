@@ -312,7 +312,7 @@ def test_an_ended_connection_is_read_for_a_while(
         now: SimpleNamespace, pieces: list[tuple[float, bytes]], waits: list[float],
         left: int) -> None:
     wire, connection = slow(now, *pieces)
-    wire.end(1.0, 10)
+    wire.end(1.0, 10, cut=False)
     assert (connection.waits, len(connection.left)) == (waits, left)
     assert connection.done == [socket.SHUT_WR]
 
@@ -324,7 +324,7 @@ def test_a_connection_that_breaks_at_its_end_is_no_error(
 
     monkeypatch.setattr(Slow, "recv", broken)
     wire, connection = slow(now)
-    wire.end(1.0, 10)
+    wire.end(1.0, 10, cut=False)
     assert connection.done == [socket.SHUT_WR]
 
 
