@@ -46,6 +46,27 @@ def test_a_job_that_will_not_come_hands_its_place_on_exactly_once() -> None:
     assert gate.leave(c) is None and gate._free == 1
 
 
+def test_a_job_that_waits_no_more_gives_nobody_a_place() -> None:
+    gate = Gate(1)
+    a, b, c = map(job, "abc")
+    assert gate.enter(a) and not gate.enter(b) and not gate.enter(c)
+    assert gate.leave(b) is None
+    assert gate.leave(a) is c and gate.enter(c)
+    assert not gate.enter(c), "it has come for its place"
+
+
+def test_after_ctrl_c_every_job_that_was_not_told_of_its_place_is_returned() -> None:
+    gate = Gate(2)
+    a, b, c, d, e = map(job, "abcde")
+    assert gate.enter(a) and gate.enter(b)
+    assert not gate.enter(c) and not gate.enter(d) and not gate.enter(e)
+    gate._forget(a)  # where Ctrl-C may strike in leave
+    assert gate.recover(b) == [c, d]
+    assert gate.recover(b) == [c, d] and gate.enter(c)
+    assert gate.recover(c) == [d, e]
+    assert gate.leave(d) is None and gate.recover(a) == [e]
+
+
 def test_a_job_that_is_run_twice_at_once_enters_once() -> None:
     gate = Gate(2)
     a = job("a")
