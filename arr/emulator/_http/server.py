@@ -133,8 +133,7 @@ class Server(TCPServer):
         self.shutdown_request(connection)
         with self._changed:
             self._open.discard(connection)
-            if not self._open:
-                self._changed.notify_all()
+            self._changed.notify_all()
 
     def stop(self, release: Callable[[], None]) -> None:
         """Close the port and every connection; return when their threads have let go.

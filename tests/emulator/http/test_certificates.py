@@ -152,9 +152,12 @@ def test_without_openssl_the_user_is_told(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_directory_that_cannot_be_written(tls_files: Files, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    for directory in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(CertificateError, match="cannot be written.*choose another"):
+    for directory, why in ((tmp_path / "file", "File exists"),
+                           (tmp_path / "file" / "below", "Not a directory")):
+        with pytest.raises(CertificateError) as caught:
             self_signed(directory)
+        assert str(caught.value) == (
+            f"the directory {directory} cannot be written ({why}); choose another")
 
 
 def test_an_openssl_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,8 +25,11 @@ from tests.support.emulator import Client
 
 with Emulator() as emulator, Client(emulator) as client:
     assert client.call("GET", "/sessions").status == 200
+    server, connections = emulator._server, list(emulator._server._open)
     child = os.fork()
     if child == 0:
+        emulator.stop()  # closes its copies, so that it does not hold the parent's open
+        assert [each.fileno() for each in (server.socket, *connections)] == [-1, -1]
         # Leaves the with statement of both, and then the interpreter, like any program.
         sys.exit(0)
     assert os.waitpid(child, 0)[1] == 0

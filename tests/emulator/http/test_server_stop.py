@@ -64,12 +64,99 @@ def test_no_thread_is_left_after_stop() -> None:
     clients = [Client(emulator) for _ in range(16)]
     for each in clients:
         each.token
+    begun = set(threading.enumerate()) - before
+    assert len(begun) == 17 and all(thread.daemon for thread in begun)  # none keeps a process
     emulator.stop()
-    for thread in set(threading.enumerate()) - before:
+    for thread in begun:
         thread.join(LIMIT)
         assert not thread.is_alive()
     for each in clients:
         each.connection.close()
+
+
+def test_stop_returns_when_its_threads_have_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both threads dawdle a moment, to be found at work by a stop that does not wait."""
+    found: list[object] = []
+    Server = _server.Server
+    real = (Server.get_request, Server.shutdown_request, Server.server_close)
+    closing, gone = threading.Event(), threading.Event()
+
+    def get_request(self: _server.Server) -> Any:
+        accepted = real[0](self)
+        if self.stopping:
+            closing.wait(0.02)
+        return accepted
+
+    def shutdown_request(self: _server.Server, request: Any) -> None:
+        gone.wait(0.02)
+        real[1](self, request)
+
+    def server_close(self: _server.Server) -> None:
+        assert self._acceptor is not None
+        found.append(self._acceptor.is_alive())
+        closing.set()
+        real[2](self)
+
+    monkeypatch.setattr(Server, "get_request", get_request)
+    monkeypatch.setattr(Server, "shutdown_request", shutdown_request)
+    monkeypatch.setattr(Server, "server_close", server_close)
+    monkeypatch.setattr(_server, "_STOP_SECONDS", LIMIT)
+    emulator = Emulator().start()
+    server = emulator._server
+    with Client(emulator) as client:
+        assert server is not None and client.call("GET", "/sessions").status == 200
+        emulator.stop()
+        found.append(set(server._open))
+        gone.set()
+    assert found == [False, set()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="shutting down wakes accept on Linux only")
+def test_stop_ends_the_accepting_though_nothing_can_connect(
+        emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    server = emulator._server
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    emulator.stop()
+    assert server is not None and server._acceptor is not None
+    assert not server._acceptor.is_alive()
+
+
+def test_a_connection_that_comes_with_the_stop_is_closed(emulator: Emulator) -> None:
+    server = emulator._server
+    emulator.stop()
+    near, far = socket.socketpair()
+    with near, far:
+        assert server is not None
+        server.process_request(near, ("127.0.0.1", 1))
+        assert near.fileno() < 0 and far.recv(1) == b"" and not server._open
+
+
+def test_a_reply_waits_for_no_acknowledgement(emulator: Emulator, client: Client) -> None:
+    assert client.call("GET", "/sessions").status == 200
+    assert emulator._server is not None
+    (connection,) = emulator._server._open
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_a_bug_costs_one_connection_and_is_logged_with_its_traceback(
+        emulator: Emulator, client: Client, monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture) -> None:
+    def broken(request: Any) -> Any:
+        raise RuntimeError("a bug")
+
+    assert client.call("GET", "/sessions").status == 200
+    monkeypatch.setattr(emulator._server, "answer", broken)
+    with pytest.raises(http.client.RemoteDisconnected):
+        client.call("GET", "/sessions")
+    monkeypatch.undo()
+    client.connection.close()
+    assert client.call("GET", "/sessions").status == 200
+    (record,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert record.getMessage() == "a connection failed"
+    assert record.exc_info and record.exc_info[0] is RuntimeError
 
 
 def test_nothing_answers_after_stop(emulator: Emulator, client: Client) -> None:
@@ -139,12 +226,12 @@ def test_stopping_while_clients_connect_hangs_nobody() -> None:
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="::1 may be missing")
 def test_ipv6_loopback_works() -> None:
-    if not socket.has_ipv6:
-        pytest.skip("no IPv6 on this machine")
     try:
-        emulator = Emulator(host="::1").start()
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
     except OSError:
         pytest.skip("no IPv6 on this machine")
+    emulator = Emulator(host="::1").start()
     with_brackets = emulator.url
     try:
         assert with_brackets.startswith("http://[::1]:")
@@ -216,7 +303,7 @@ def test_out_of_descriptors_is_said_once_a_minute(
     with caplog.at_level(logging.WARNING, "arr.emulator"), Emulator():
         assert enough.wait(LIMIT)
     lines = [record for record in caplog.records if "could be accepted" in record.message]
-    assert len(lines) == 2
+    assert len(lines) == 2 and all(record.exc_info for record in lines)
 
 
 def test_without_a_thread_a_connection_is_closed_and_that_is_said_once_a_minute(

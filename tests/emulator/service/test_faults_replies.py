@@ -41,8 +41,9 @@ def test_a_reset_is_a_reset_and_keeps_the_service_from_acting(emulator: Emulator
                                                               client: Client) -> None:
     session_id = client.create()
     emulator.add_fault("DELETE", "sessions/*", reset=True)
-    with pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError) as caught:
         client.call("DELETE", "/sessions/" + session_id)
+    assert caught.type is ConnectionResetError  # a connection closed in order is another kind
     client.connection.close()
     assert client.status(session_id) == "Starting"
     assert emulator.requests()[-2]["status"] == 0
@@ -50,8 +51,9 @@ def test_a_reset_is_a_reset_and_keeps_the_service_from_acting(emulator: Emulator
 
 def test_a_truncated_reply_is_shorter_than_it_says(emulator: Emulator, client: Client) -> None:
     emulator.add_fault("GET", "sessions", truncate=True)
-    with pytest.raises(http.client.IncompleteRead):
+    with pytest.raises(http.client.IncompleteRead) as caught:
         client.call("GET", "/sessions")
+    assert (caught.value.partial, caught.value.expected) == (b'{"sessio', 7)  # of 15 bytes
 
 
 def test_a_truncated_reply_without_body_ends_inside_the_headers(emulator: Emulator,
