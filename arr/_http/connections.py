@@ -28,7 +28,7 @@ class TlsSocket(ssl.SSLSocket):
     surplus = False
 
     def has_surplus(self) -> bool:
-        return self.surplus or self.pending() > 0
+        return self.surplus or bool(self.pending())
 
 
 class _Response(http.client.HTTPResponse):

@@ -79,8 +79,6 @@ class Flight:
             self._turn = turn
         register(turn)
         turn.acquire()
-        with self._lock:
-            self._turn = None
         self.check()
 
     def cut(self, reason: ARRResult, unless_launched: bool = False) -> bool:

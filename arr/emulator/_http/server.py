@@ -62,7 +62,6 @@ class Server(TCPServer):
             exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE")
             self.socket.setsockopt(socket.SOL_SOCKET, exclusive, 1)
         TCPServer.server_bind(self)
-        self.server_name = str(self.server_address[0])
         self.server_port = int(self.server_address[1])
 
     def start(self) -> None:
@@ -171,7 +170,8 @@ class Server(TCPServer):
             connection.close()
 
     def _wake(self) -> None:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.server_name, self.server_name)
+        bound = str(self.server_address[0])
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound)
         try:
             socket.create_connection((host, self.server_port), 0.5).close()
         except OSError:

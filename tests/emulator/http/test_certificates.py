@@ -135,6 +135,11 @@ def test_the_authority_is_good_for_this_machine_only(made: Files, tmp_path: Path
     assert certificates._good("verify", "-CAfile", made.authority, made.certificate)
 
 
+def test_no_two_certificates_have_one_serial_number() -> None:
+    numbers = {int(certificates._serial(), 16) for _ in range(20)}
+    assert len(numbers) == 20 and {number.bit_length() for number in numbers} == {63}
+
+
 def _new(directory: Path) -> Path:
     directory.mkdir()
     return directory

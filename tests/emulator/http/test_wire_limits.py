@@ -139,6 +139,7 @@ def test_a_line_of_a_chunked_body_may_have_a_kibibyte() -> None:
     assert refusal(CHUNKED + filled(b"0;", last, 1_025 + len(last))) == 400
     with pytest.raises(ConnectionEnded):
         wire(CHUNKED + filled(b"0;", b"", 1_024)).read()
+    assert wire(CHUNKED + b"0" + last + bytes(1_100)).read().body == b""  # those are not of it
     assert refusal(CHUNKED + filled(b"0;", b"", 1_025)) == 400
 
 
