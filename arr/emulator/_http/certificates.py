@@ -183,7 +183,7 @@ def _run(*arguments: object) -> None:
 def _call(arguments: tuple[object, ...]) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(["openssl", *map(str, arguments)], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, errors="replace", timeout=_LIMIT)
+                              capture_output=True, errors="replace", timeout=_LIMIT)
     except FileNotFoundError:
         raise CertificateError("there is no openssl on the PATH; install it, or give a "
                                "certificate with --cert and --key") from None

@@ -64,12 +64,23 @@ def test_the_directory_is_made_and_its_path_is_absolute(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
-def test_keys_are_the_owners_only_whatever_the_umask(tls_files: Files, tmp_path: Path) -> None:
+def test_keys_are_the_owners_only_at_every_instant_whatever_the_umask(
+        tls_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+    real = certificates._call
+
+    def call(arguments: tuple[Any, ...]) -> Any:
+        if arguments[0] == "ecparam":
+            begun.append(arguments[-1].stat().st_mode & 0o777)
+        return real(arguments)
+
+    monkeypatch.setattr(certificates, "_call", call)
     before = os.umask(0)
     try:
         files = self_signed(tmp_path)
     finally:
         os.umask(before)
+    assert begun == [0o600] * 2
     for key in (files.authority_key, files.private_key):
         assert key.stat().st_mode & 0o777 == 0o600
 
@@ -92,6 +103,32 @@ def test_files_of_another_user_are_refused(made: Files, monkeypatch: pytest.Monk
         os.chown(made.authority_key, 4322, -1)
     with pytest.raises(CertificateError, match="belongs to another user; choose another"):
         self_signed(made.authority.parent)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="users of POSIX")
+def test_root_uses_files_of_another_user(made: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.getuid() == 0:
+        os.chown(made.authority, 4322, -1)
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    before = contents(made)
+    self_signed(made.authority.parent)
+    assert contents(made) == before
+
+
+def test_the_directory_is_locked_before_anything_is_looked_at(
+        made: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="locks of POSIX")
+    done: list[object] = []
+    real = certificates._call
+
+    def call(arguments: tuple[object, ...]) -> Any:
+        done.append(arguments[0])
+        return real(arguments)
+
+    monkeypatch.setattr(certificates, "_call", call)
+    monkeypatch.setattr(fcntl, "flock", lambda file, how: done.append((file.name, how)))
+    self_signed(made.authority.parent)
+    assert done[0] == (str(made.authority.parent / ".lock"), fcntl.LOCK_EX) and len(done) > 1
 
 
 @pytest.mark.parametrize("spoiled, authority_kept", [

@@ -113,7 +113,8 @@ def test_stop_returns_when_its_threads_have_let_go(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.skipif(sys.platform != "linux", reason="shutting down wakes accept on Linux only")
 def test_stop_ends_the_accepting_though_nothing_can_connect(
-        emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+        emulator: Emulator, monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture) -> None:
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
@@ -122,6 +123,7 @@ def test_stop_ends_the_accepting_though_nothing_can_connect(
     emulator.stop()
     assert server is not None and server._acceptor is not None
     assert not server._acceptor.is_alive()
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_a_connection_that_comes_with_the_stop_is_closed(emulator: Emulator) -> None:
