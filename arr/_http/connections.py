@@ -146,7 +146,6 @@ class _TrackedTls(_Tracked):
             super().connect()  # type: ignore[misc]
         finally:
             guard, self._guard = self._guard, None
-            flying.flight.use(self.sock)
             if guard is not None:
                 guard.close()
 

@@ -75,8 +75,6 @@ def self_signed(directory: Path) -> Files:
             made = files_of(Path(work))
             if not _authority_is_good(files):
                 _make_authority(made)
-                # The certificate of the old authority goes first: it is never good beside the new.
-                files.certificate.unlink(missing_ok=True)
                 os.replace(made.authority_key, files.authority_key)
                 os.replace(made.authority, files.authority)
             if not _certificate_is_good(files):

@@ -214,6 +214,16 @@ def test_an_openssl_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.Mon
     assert [path.name for path in (tmp_path / "new").iterdir()] == [".lock"]
 
 
+def test_an_openssl_that_does_not_end_is_given_up_after_a_minute(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: list[str], *, timeout: float, **more: object) -> None:
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(CertificateError, match="'openssl ecparam' did not end within 60 s"):
+        self_signed(tmp_path)
+
+
 # what is given
 
 @pytest.mark.parametrize("which", ["certificate", "private_key"])
