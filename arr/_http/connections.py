@@ -57,7 +57,7 @@ class _Response(http.client.HTTPResponse):
 
     def _read_next_chunk_size(self) -> int:
         size: int = super()._read_next_chunk_size()  # type: ignore[misc]
-        if size < 0:
+        if size < 0:  # the library takes -5 for a size
             raise ValueError("a negative chunk size")
         return size
 

@@ -50,7 +50,7 @@ class Transport:
         raw = None
         try:
             flight.check()
-            raw = self._adapter.send(request, stream=True, timeout=cast(Any, self._timeout))
+            raw = self._adapter.send(request, timeout=cast(Any, self._timeout))
             return _read(raw)
         except Exception as error:
             # Of a flight that was cut it is of no interest what the socket says after that.
@@ -190,10 +190,7 @@ def _read(raw: Any) -> Reply:
 def _pieces(raw: Any) -> Iterator[bytes]:
     size = 0
     while True:
-        try:
-            piece = raw.read(_PIECE)
-        except ValueError:  # the HTTP library takes a chunk's size for a number, as -5 is one
-            raise _bad("the reply's chunks are broken") from None
+        piece = raw.read(_PIECE)
         if not piece:
             return
         size += len(piece)

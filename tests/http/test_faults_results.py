@@ -332,6 +332,8 @@ def test_the_failure_of_a_call_is_the_only_thing_that_gets_out_of_the_transport(
     assert not issubclass(CallFailed, requests.RequestException)
     assert isinstance(_failure(requests.ConnectionError("x"), "http://h/p"), CallFailed)
     assert _failure(KeyError("x"), "http://h/p") is None
+    failure = CallFailed(ARRResult.ProtocolError, "x")
+    assert _failure(failure, "http://h/p") is failure
 
 
 def test_a_reply_held_by_a_blocking_server_completes_nothing_until_it_comes() -> None:
