@@ -57,7 +57,6 @@ class Transport:
             raise _untied(error, flight.failure or _failure(error, url)) from None
         finally:
             flying.flight = None
-            flight.use(None)
             if raw is not None:
                 raw.close()  # a connection whose reply was read to its end is back in the pool
 

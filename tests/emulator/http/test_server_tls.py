@@ -18,6 +18,7 @@ from arr.emulator import Emulator
 from arr.emulator._http import server as server_module
 from arr.emulator._http.certificates import Files
 from arr.emulator._http.server import Server
+from arr.emulator._http.tls import server_context
 
 from ...support.emulator import LIMIT, Client, raw, read_all
 from ...support.tls import TlsClient, trusting
@@ -53,6 +54,16 @@ def test_the_certificate_is_good_for_this_machine(tls_client: TlsClient, name: s
         assert connection.version() == version.name.replace("_", ".")
         connection.sendall(LAST)
         assert read_all(connection).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_the_protocol_is_agreed_upon_and_a_connection_shakes_hands_once(
+        tls_client: TlsClient, tls_files: Files) -> None:
+    tls_client.context.set_alpn_protocols(["h2", "http/1.1"])
+    with tls_client.connect() as connection:
+        assert connection.selected_alpn_protocol() == "http/1.1"
+    context = server_context(tls_files.certificate, tls_files.private_key)
+    assert context.options & ssl.OP_NO_RENEGOTIATION
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
 
 
 def test_pipelined_requests_and_records_of_one_byte(tls_client: TlsClient) -> None:
