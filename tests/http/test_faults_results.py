@@ -305,9 +305,20 @@ def test_an_error_of_the_system_counts_however_deep_it_is_wrapped(
     elif depth == 3:
         wrapped = requests.ConnectionError("text")
         wrapped.__cause__ = error
-    failure = _failure(wrapped, "https://host/path?secret")
-    assert failure is not None and failure.result == result
-    assert "secret" not in failure.detail
+    for scheme in ("https", "http"):
+        failure = _failure(wrapped, f"{scheme}://host/path?secret")
+        assert failure is not None and failure.result == result
+        assert "secret" not in failure.detail
+        tls = scheme == "https" and isinstance(error, ssl.SSLError)
+        assert ("may speak http, not https" in failure.detail) == (
+            tls and result == ARRResult.NoConnection)
+
+
+def test_errors_that_name_each_other_are_looked_at_once() -> None:
+    first, second = requests.ConnectionError("x"), socket.timeout("y")
+    first.__cause__, second.__cause__ = second, first
+    failure = _failure(first, "http://h/p")
+    assert failure is not None and failure.result == ARRResult.Timeout
 
 
 def test_a_bug_below_us_ends_as_fail_with_a_traceback_and_no_secret(

@@ -11,6 +11,8 @@ import urllib3
 
 from arr import ARRResult, AzureFrontend
 from arr._http.connections import flying
+from arr._http.in_flight import Flight
+from arr._results import CallFailed
 
 from ..support.fault_server import FaultServer, Request, Wire, kept, raw, reply, script
 from ..support.rig import CASE, CASES, LIMIT, SESSION_ID, Rig, finish, good, static_account
@@ -167,6 +169,18 @@ def test_a_flight_cut_just_after_its_connection_went_back_does_not_cut_the_next_
         assert cuts == [True] and flying.flight is None
         assert rig.run(CASE["update"]).result == ARRResult.Success
         assert rig.server.connections == 1
+
+
+def test_a_flight_that_was_cut_before_takes_no_connection() -> None:
+    with Rig(good) as rig:
+        rig.run(CASE["list"])
+        flight = Flight(1e9)
+        flight.cut(ARRResult.Timeout)
+        with pytest.raises(CallFailed):
+            rig.frontend._core.transport.send(  # type: ignore[union-attr]
+                flight, "GET", rig.server.url + "/", {})
+        assert rig.run(CASE["update"]).result == ARRResult.Success
+        assert (rig.server.connections, len(rig.server.requests)) == (1, 2)
 
 
 def test_a_connection_that_broke_is_not_used_again() -> None:

@@ -378,6 +378,9 @@ def test_a_proxy_that_cannot_be_used_fails_calls_and_not_the_program(
     frontend = AzureFrontend(static_account("https://far.invalid:1"), timeout=(0.2, 0.2))
     context = finish(frontend.get_current_rendering_sessions_async())
     assert context.result == ARRResult.NoConnection
+    expected = ("the name far.invalid:1 is not known" if text == "http://a..b:1" else
+                "the proxy in HTTPS_PROXY or ALL_PROXY cannot be used to reach https://far.invalid")
+    assert expected in context.error_message
 
 
 def test_the_proxies_are_read_once_and_no_proxy_counts(monkeypatch: pytest.MonkeyPatch) -> None:

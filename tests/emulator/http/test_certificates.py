@@ -151,6 +151,12 @@ def test_what_is_broken_is_made_anew(made: Files, tls_files: Files, spoiled: str
     assert (made.authority.read_bytes() == before) == authority_kept
 
 
+def test_a_pair_that_is_no_authority_is_made_anew(made: Files) -> None:
+    shutil.copy2(made.certificate, made.authority)
+    shutil.copy2(made.private_key, made.authority_key)
+    assert works(self_signed(made.authority.parent))
+
+
 @pytest.mark.parametrize("days, authority_kept", [(400, True), (4000, False)])
 def test_what_expires_is_made_anew(made: Files, days: int, authority_kept: bool,
                                    monkeypatch: pytest.MonkeyPatch) -> None:
