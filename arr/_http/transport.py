@@ -275,7 +275,7 @@ def _failure(error: Exception, url: str) -> CallFailed | None:
                           "or broke off within its reply")
     if system or among(urllib3.exceptions.HTTPError, requests.RequestException,
                        urllib3.exceptions.ProxySchemeUnsupported):
-        texts = [cause.strerror.lower() for cause in system if cause.errno and cause.strerror]
+        texts = [cause.strerror.lower() for cause in system if cause.strerror]
         hint = ("; the other side may speak http, not https"
                 if url.startswith("https:") and among(ssl.SSLError) else "")
         return _unreachable(f"no connection to {host}: "
