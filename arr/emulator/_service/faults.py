@@ -52,9 +52,7 @@ class Fault:
                 or retry_after is not None):
             raise ValueError("a fault needs an effect: status, retry_after, delay, reset, "
                              "truncate, garbage or body")
-        self._random: Random | None = None
-        if self.probability < 1.0:
-            self._random = Random(self.seed)
+        self._random = Random(self.seed)
 
     def __repr__(self) -> str:
         usual = {"status": None, "retry_after": None, "delay": 0.0, "body": None, "times": None,
@@ -70,16 +68,14 @@ class Fault:
     @property
     def replaces(self) -> bool:
         """Whether the service is kept from acting on the request."""
-        acts = self.damage in ("truncate", "garbage") and self.status is None
-        return not self.after and not acts and (
+        return not self.after and (
             self.status is not None or self.body is not None or self.damage == "reset")
 
     def draw(self) -> bool:
         """Say whether it fires this time. Called under the lock of Faults."""
-        if self._random is not None and self._random.random() >= self.probability:
-            return False
-        self.fired += 1
-        return True
+        fires = self._random.random() < self.probability
+        self.fired += fires
+        return fires
 
     def spoil(self, reply: Reply, refuse: Callable[[HttpError], Reply]) -> Reply:
         """Return what is sent in place of a good reply; ``refuse`` writes an error."""

@@ -52,10 +52,8 @@ def default_ingest(model_name: str, model_url: str, asset_container_url: str, *,
 
 def _cause_of_refusal(error: BaseException) -> str:
     """Return the cause that the pipeline names, empty for an error that it did not foresee."""
-    try:
-        from .._ingestion.pipeline import IngestionError
-    except ImportError:
-        return ""
+    from .._ingestion.pipeline import IngestionError
+
     return error.cause if isinstance(error, IngestionError) else ""
 
 

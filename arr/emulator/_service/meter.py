@@ -45,12 +45,11 @@ class Meter:
 
     def snapshot(self, now: float) -> dict[str, object]:
         """Return the seconds in which something happened, oldest first, by their number."""
-        second = now // 1
         with self._lock:
             total = self.total
-            rows = [list(row) for row in self._seconds if second - row[0] < SECONDS_KEPT]
+            rows = [list(row) for row in self._seconds if now - row[0] < SECONDS_KEPT]
         return {
-            "now": int(second),
+            "now": int(now),
             "window_seconds": SECONDS_KEPT,
             "total": total,
             "seconds": [{

@@ -82,6 +82,37 @@ def test_a_body_of_ones_own(emulator: Emulator, client: Client) -> None:
     assert (answer.status, answer.json()) == (200, {"sessionStatus": 7})
 
 
+@pytest.mark.parametrize("effect, status, body, kind", [
+    ({"status": 200}, 200, b"", None), ({"status": 399}, 399, b"", None),
+    ({"status": 400}, 400, {"error": "Fault 1, made on purpose."}, "application/json"),
+    ({"status": 503, "body": ""}, 503, b"", None),
+    ({"status": 503, "body": "[1]"}, 503, [1], "application/json"),
+    ({"body": ""}, 200, b"", None)])
+def test_a_fault_has_the_body_that_it_was_given_and_an_error_one_that_says_so(
+        emulator: Emulator, client: Client, effect: Any, status: int, body: object,
+        kind: str) -> None:
+    emulator.add_fault("GET", "sessions", **effect)
+    answer = client.call("GET", "/sessions")
+    assert (answer.status, answer.json() if kind else answer.body) == (status, body)
+    found = answer.headers["Content-Type"]
+    assert found == (kind and kind + "; charset=utf-8")
+
+
+@pytest.mark.parametrize("effect, acts", [
+    ({"truncate": True}, True), ({"garbage": True}, True), ({"delay": 0.001}, True),
+    ({"retry_after": 1}, True), ({"status": 503, "after": True}, True),
+    ({"reset": True, "after": True}, True), ({"reset": True}, False), ({"status": 200}, False),
+    ({"body": ""}, False), ({"status": 503, "truncate": True}, False),
+    ({"body": "{}", "truncate": True}, False), ({"body": "{}", "garbage": True}, False)])
+def test_a_status_a_body_and_a_reset_keep_the_service_from_acting(
+        emulator: Emulator, client: Client, effect: Any, acts: bool) -> None:
+    session_id = client.create()
+    emulator.add_fault("DELETE", "sessions/*", **effect)
+    raw(emulator, (f"DELETE {client.prefix}/sessions/{session_id} HTTP/1.1\r\nHost: localhost\r\n"
+                   f"Connection: close\r\nAuthorization: Bearer {client.token}\r\n\r\n").encode())
+    assert client.status(session_id) == ("Stopped" if acts else "Starting")
+
+
 def test_a_delay_waits_and_stopping_ends_it(emulator: Emulator, client: Client) -> None:
     emulator.add_fault("GET", "sessions", delay=3600, times=1)
     client.token

@@ -95,6 +95,7 @@ def test_a_refused_model_is_failure_with_its_reason(
     found, shown = run(None, clock)
     assert found == "Failure"
     assert shown["reason"] == "box.gltf is missing in https://a/in?***\\nsecond line"
+    assert shown["text"] == shown["reason"]
     assert shown["cause"] == "asset"
     assert "box.gltf is missing" in caplog.text
     assert "SECRET" not in caplog.text and "Traceback" not in caplog.text

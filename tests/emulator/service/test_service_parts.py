@@ -9,15 +9,13 @@ from typing import Any
 import pytest
 
 from arr.emulator import Emulator
-from arr.emulator._service import ingestion_table, ingestions
-from arr.emulator._service.faults import Fault
-from arr.emulator._service.ingestions import Ingestion, IngestionPool, Work
+from arr.emulator._service.faults import Fault, Faults
 from arr.emulator._service.journal import REQUESTS_KEPT, Journal, Record, clean, redact
 from arr.emulator._service.meter import SECONDS_KEPT, Meter
 from arr.emulator._service.patterns import Patterns
 from arr.emulator._service.throttle import Throttle
 
-from ...support.emulator import LIMIT, Client, Clock, good_ingest
+from ...support.emulator import LIMIT, Client, Clock
 
 # the journal
 
@@ -38,7 +36,8 @@ def test_which_query_is_shown(text: str, shown: str) -> None:
 
 def test_a_text_is_cut_after_it_is_cleaned() -> None:
     assert clean("a" * 2000) == "a" * 2000 and clean("a" * 2001) == "a" * 2000 + "..."
-    assert clean("?sig=" + "b" * 39, 10) == "?***" and clean("a\n\x1b\u2028", 20) == (
+    assert clean("?sig=" + "b" * 39, 10) == "?***"
+    assert clean("?" + "b" * 30 + " c", 10) == "?*** c" and clean("a\n\x1b\u2028", 20) == (
         "a\\n\\x1b\\u2028")
 
 
@@ -96,11 +95,11 @@ def test_a_minute_of_the_throttle_begins_with_its_first_request(clock: Clock) ->
 def test_the_near_ones_are_the_likest_ends_without_the_account() -> None:
     patterns = Patterns([("GET", "v1/{account}/sessions/{id}/properties"),
                          ("GET", "v1/{account}/models/{id}/status"),
-                         ("POST", "v1/{account}/sessions/create"), ("GET", "status")])
+                         ("POST", "v1/{account}/sessions/create"), ("GET", "own/status")])
     with pytest.raises(ValueError) as refused:
         patterns.parse("GET", "propertys")
     assert str(refused.value) == ("no route fits 'GET propertys'; near ones are GET "
-                                  "sessions/*/properties, GET models/*/status, GET status")
+                                  "sessions/*/properties, GET models/*/status, GET own/status")
     with pytest.raises(ValueError, match="no route fits 'GET " + "a" * 96 + "';"):
         patterns.parse("GET", "a" * 97)
     for path in ("", "/", "//", "a\n"):
@@ -137,12 +136,37 @@ def test_retry_after_is_a_header(emulator: Emulator, value: Any, header: Any) ->
             emulator.add_fault(retry_after=value)
 
 
-def test_a_fault_has_nothing_that_it_was_not_given(emulator: Emulator) -> None:
+def test_a_fault_has_nothing_that_it_was_not_given(emulator: Emulator, client: Client) -> None:
     fault = emulator.add_fault(status=500)
-    assert {name: getattr(fault, name) for name in Fault.FIELDS} == {
+    expected = {
         "method": "*", "path": "*", "status": 500, "retry_after": None, "delay": 0.0,
         "reset": False, "truncate": False, "garbage": False, "body": None, "after": False,
         "times": None, "probability": 1.0, "seed": None}
+    assert {name: getattr(fault, name) for name in Fault.FIELDS} == expected
+    assert client.admin("POST", "/faults", {"status": 500}).json() == {
+        **expected, "id": 2, "fired": 0}
+
+
+def test_a_delay_lasts_until_the_emulator_stops_and_lasts_again_once_it_serves() -> None:
+    faults = Faults(Patterns([("GET", "a")]))
+    waits, late = (Thread(target=faults.delay, args=(3600,), daemon=True) for _ in range(2))
+    waits.start()
+    faults.close()
+    waits.join(LIMIT)
+    assert not waits.is_alive()
+    faults.open()
+    late.start()
+    late.join(0.01)
+    assert late.is_alive()
+    faults.close()
+    late.join(LIMIT)
+    assert not late.is_alive()
+
+
+def test_of_a_hundred_faults_and_holds_it_is_known_whether_they_struck() -> None:
+    faults = Faults(Patterns([("GET", "a")]))
+    made = [faults.add(status=500), *(faults.hold("*", "*", 1) for _ in range(100))]
+    assert faults.never_struck() == made[1:]
 
 
 @pytest.mark.parametrize("how", ["clear", "stop"])
@@ -159,7 +183,7 @@ def test_a_hold_that_was_let_go_takes_no_request(emulator: Emulator, how: str) -
     assert hold.taken == 0
 
 
-# sessions and ingestions
+# sessions
 
 def test_ids_are_guids_of_version_4(client: Client) -> None:
     for _ in range(30):
@@ -206,61 +230,3 @@ def test_reset_leaves_nothing(emulator: Emulator, client: Client) -> None:
     assert found["throttle_per_minute"] is None and emulator.requests() == []
     assert emulator.stop_session(session_id) is False
     assert client.admin("GET", "/overview").json()["meter"]["total"] == 0
-
-
-def begin(client: Client) -> str:
-    return str(client.call("POST", "/models/create", {
-        "modelName": "m", "modelUrl": "file:///in", "assetContainerUrl": "file:///out"}
-    ).json()["modelId"])
-
-
-def test_old_ingestions_are_forgotten_from_twice_what_is_kept(
-        emulator: Emulator, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingestion_table, "_ENDED_KEPT", 2)
-    ids = []
-    for count in range(1, 6):
-        ids.append(begin(client))
-        assert emulator.wait_ingestions(LIMIT)
-        kept = [each["id"] for each in emulator.state()["ingestions"]]
-        assert kept == (ids if count < 5 else ids[2:])
-
-
-def test_what_waits_is_forgotten_and_who_waits_for_it_is_told(
-        monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Thread, "start", lambda thread: None)  # no worker has come to it yet
-    pool = IngestionPool(good_ingest, workers=1, container_root=None, allowed_hosts=())
-    model = Ingestion("i", "a", Work("m", "u", "c"), created=0.0, visible_at=0.0)
-    pool.submit(model)
-    monkeypatch.undo()
-    assert (model.progress, model.text, model.reason, model.summary) == (0.0, "waiting", "", None)
-    wait = pool._changed.wait
-
-    def forget_meanwhile(timeout: float | None = None) -> bool:
-        Thread(target=pool.forget_waiting).start()  # it has to wait for the lock until ours waits
-        return wait(timeout)
-
-    monkeypatch.setattr(pool._changed, "wait", forget_meanwhile)
-    assert pool.wait_idle(LIMIT)
-
-
-def test_reset_keeps_what_has_not_begun_from_beginning(
-        clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    names: list[str] = []
-    started: list[Thread] = []
-
-    class Held(Thread):
-        def start(self) -> None:
-            started.append(self)
-
-    monkeypatch.setattr(ingestions, "Thread", Held)
-
-    def remember(*given: Any, **_: Any) -> Any:
-        names.append(given[0])
-
-    with Emulator(clock=clock, ingest=remember) as emulator, Client(emulator) as client:
-        begin(client)
-        emulator.reset()
-        for thread in started:
-            assert thread.daemon
-            thread.run()
-        assert names == [] and emulator.wait_ingestions(LIMIT)

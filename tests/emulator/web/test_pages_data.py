@@ -140,15 +140,15 @@ def test_a_clock_that_is_moved_in_steps_is_one_event_and_pushes_no_request_out(
 def test_a_meter_counts_by_the_second() -> None:
     meter = Meter()
     for now, milliseconds, failed in ((10.0, 4.0, False), (10.9, 2.0, True), (12.5, 8.0, False),
-                                      (11.9, 1.0, False)):
+                                      (11.9, 1.0, False), (12.6, 9.0, False), (12.7, 2.0, True)):
         meter.add(now, milliseconds, failed)
     shown: Any = meter.snapshot(13.0)
-    assert (shown["now"], shown["total"], shown["window_seconds"]) == (13, 4, SECONDS_KEPT)
+    assert (shown["now"], shown["total"], shown["window_seconds"]) == (13, 6, SECONDS_KEPT)
     assert shown["seconds"] == [
         {"second": 10, "requests": 2, "failed": 1, "mean": 3.0, "min": 2.0, "max": 4.0},
-        {"second": 12, "requests": 2, "failed": 0, "mean": 4.5, "min": 1.0, "max": 8.0}]
+        {"second": 12, "requests": 4, "failed": 1, "mean": 5.0, "min": 1.0, "max": 9.0}]
     shown = meter.snapshot(12.0 + SECONDS_KEPT)
-    assert shown["seconds"] == [] and shown["total"] == 4
+    assert shown["seconds"] == [] and shown["total"] == 6
     for second in range(1000):
         meter.add(100.0 + second, 1.0, False)
     shown = meter.snapshot(1099.0)
