@@ -49,7 +49,6 @@ class LeaseRefused(Exception):
     """A lease that cannot be made longer: the session has ended, or the new total is no larger."""
 
     def __init__(self, status: str, lease: int) -> None:
-        super().__init__(status, lease)
         self.status = status
         self.lease = lease  # the present one, in seconds
 
@@ -86,7 +85,7 @@ class Session:
 
     def state(self, now: float) -> tuple[str, float | None, str]:
         """Return the status, when it ended (None while it lives) and the message."""
-        # stop() and fail() refuse to act on an ended session, so at most one of them is set and
+        # Neither stop() nor fail() acts on an ended session, so at most one of them is set and
         # it lies before the natural end.
         if self.stopped_at is not None:
             return STOPPED, self.stopped_at, ""
@@ -129,12 +128,9 @@ class Session:
         if self.status(now) in LIVE:
             self.stopped_at = now
 
-    def fail(self, now: float, message: str) -> bool:
-        """End it in Error; return False when it had ended before."""
-        if self.status(now) not in LIVE:
-            return False
+    def fail(self, now: float, message: str) -> None:
+        """End it in Error; it must be Starting or Ready."""
         self.failed_at, self.failure = now, message
-        return True
 
     def extend(self, now: float, lease: int) -> None:
         """Set a larger total lease; raise LeaseRefused."""
@@ -162,7 +158,7 @@ class Session:
             "hostname": self.hostname() if status == READY else "",
             "created": self.created,
             "age_seconds": now - self.created_at,
-            "starting_seconds": max(0.0, self.ready_at - self.created_at),
+            "starting_seconds": self.ready_at - self.created_at,
             "lease_seconds": self.lease,
             "elapsed_seconds": elapsed,
             "left_seconds": max(0.0, self.lease - elapsed) if end is None else 0.0,
@@ -202,22 +198,22 @@ class Session:
         def moment(at: float) -> float:
             return self.created + (at - self.created_at)
 
-        found: list[tuple[float, int, dict[str, Any]]] = []
+        found: list[dict[str, Any]] = []
         for event in self._events:
             if isinstance(event, LeaseChange):
-                found.append((moment(event.at), 1, {
+                found.append({
                     "kind": "lease", "time": moment(event.at), "before_seconds": event.before,
-                    "lease_seconds": event.after}))
+                    "lease_seconds": event.after})
             elif isinstance(event, ClockJump):
-                found.append((moment(event.at), 1, {
-                    "kind": "clock", "time": moment(event.at), "seconds": event.seconds}))
+                found.append({
+                    "kind": "clock", "time": moment(event.at), "seconds": event.seconds})
             else:
-                found.append((event.time, 0, {"kind": "request", **event.as_dict()}))
+                found.append({"kind": "request", **event.as_dict()})
         message = self.state(now)[2]
         for status, at in self.phases(now):
-            found.append((moment(at), 2, {
+            found.append({
                 "kind": "state", "time": moment(at), "status": status,
-                "message": "" if status in LIVE else message}))
-        # At the same moment, what was asked comes before what came of it.
-        found.sort(key=lambda each: each[:2])
-        return [event for _, _, event in found[-EVENTS_KEPT:]]
+                "message": "" if status in LIVE else message})
+        # At the same moment, what was asked comes before what came of it, as it does here.
+        found.sort(key=lambda each: float(each["time"]))
+        return found[-EVENTS_KEPT:]

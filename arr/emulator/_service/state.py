@@ -174,7 +174,9 @@ class State:
         now = self._clock.monotonic()
         with self._lock:
             session = self._sessions.find_live(session_id, now)
-            return session is not None and session.fail(now, message)
+            if session is not None:
+                session.fail(now, message)
+            return session is not None
 
     def end(self, session_id: str) -> bool:
         """Stop a live session of any account; return False when there is none such."""

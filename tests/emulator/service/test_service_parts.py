@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 
 from arr.emulator import Emulator
+from arr.emulator._service import session_table
 from arr.emulator._service.faults import Fault, Faults
 from arr.emulator._service.journal import REQUESTS_KEPT, Journal, Record, clean, redact
 from arr.emulator._service.meter import SECONDS_KEPT, Meter
 from arr.emulator._service.patterns import Patterns
+from arr.emulator._service.session_table import SessionTable
+from arr.emulator._service.sessions import Session
 from arr.emulator._service.throttle import Throttle
 
-from ...support.emulator import LIMIT, Client, Clock
+from ...support.emulator import LIMIT, Client, Client2021, Clock
 
 # the journal
 
@@ -83,6 +86,8 @@ def test_a_minute_of_the_throttle_begins_with_its_first_request(clock: Clock) ->
     clock.advance(0.5)
     assert throttle.excess("a") == 0
     clock.now -= 1000  # a clock that goes back starts anew
+    assert [throttle.excess("a"), throttle.excess("a"), throttle.excess("a")] == [0, 0, 60]
+    throttle.set(2)
     assert [throttle.excess("a"), throttle.excess("a"), throttle.excess("a")] == [0, 0, 60]
     throttle.set(0)
     assert throttle.excess("a") == 60
@@ -194,8 +199,12 @@ def test_ids_are_guids_of_version_4(client: Client) -> None:
 def test_state_tells_the_times_of_a_session(emulator: Emulator, client: Client,
                                             clock: Clock) -> None:
     session_id = client.create(lease="0:1:0")
-    clock.advance(13)
+    clock.advance(2.5)
     shown = emulator.state()["sessions"][0]
+    assert (shown["elapsed_seconds"], shown["left_seconds"], shown["hostname"]) == (0, 60, "")
+    clock.advance(10.5)
+    shown = emulator.state()["sessions"][0]
+    assert shown["hostname"] == session_id + ".localhost"
     assert {name: value for name, value in shown.items() if name.endswith(("_seconds", "_ago"))
             } == {"age_seconds": 13, "starting_seconds": 3, "lease_seconds": 60,
                   "elapsed_seconds": 10, "left_seconds": 50, "ended_seconds_ago": None}
@@ -207,26 +216,53 @@ def test_state_tells_the_times_of_a_session(emulator: Emulator, client: Client,
     shown = emulator.state()["sessions"][0]
     assert (shown["left_seconds"], shown["ended_seconds_ago"], shown["status"]) == (
         0, 4, "Stopped")
+    assert shown["hostname"] == ""
+    client.create(lease="0:1:0")
+    clock.advance(3 + 59.75)
+    assert emulator.state()["sessions"][1]["left_seconds"] == 0.25
 
 
 def test_numbers_of_sessions_have_bounds(emulator: Emulator, client: Client) -> None:
     session_id = client.create()
     assert emulator.extend_session(session_id, 10**7)
     emulator.set_capacity(10**9)
+    emulator.throttle(10**9)
     for call in (lambda: emulator.extend_session(session_id, 10**7 + 1),
+                 lambda: emulator.throttle(10**9 + 1), lambda: emulator.throttle(-1),
                  lambda: emulator.extend_session(session_id, 0),
                  lambda: emulator.set_capacity(10**9 + 1), lambda: emulator.set_capacity(-1)):
         with pytest.raises(ValueError, match="must be between"):
             call()
 
 
-def test_reset_leaves_nothing(emulator: Emulator, client: Client) -> None:
+def test_reset_leaves_nothing(emulator: Emulator, client: Client, newer: Client2021) -> None:
     session_id = client.create()
+    newer.put("Mine")
     emulator.throttle(100)
     emulator.add_fault(status=500)
     emulator.reset()
     found = emulator.state()
     assert [found[name] for name in ("sessions", "ingestions", "faults")] == [[], [], []]
     assert found["throttle_per_minute"] is None and emulator.requests() == []
-    assert emulator.stop_session(session_id) is False
-    assert client.admin("GET", "/overview").json()["meter"]["total"] == 0
+    assert emulator.stop_session(session_id) is emulator.stop_session("Mine") is False
+    assert newer.call("GET", "/sessions/Mine").status == 404
+    assert client.admin("GET", "/overview").json()["meter"]["total"] == 1
+
+
+def live(table: SessionTable, name: str, at: float = 0.0) -> Session:
+    """Add a session that is ready at once and lives until it is stopped."""
+    session = Session("", name, "a", "small", 10**9, now=at, created=at, startup_seconds=0.0)
+    table.add(session, at)
+    return session
+
+
+def test_of_the_ended_the_newest_are_kept_that_are_not_forgotten(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_table, "_PRUNE_EVERY", 4)
+    monkeypatch.setattr(session_table, "_ENDED_KEPT", 1)
+    table, month = SessionTable(), 30 * 86_400.0
+    live(table, "a").stop(month)
+    live(table, "b").stop(0.0)
+    live(table, "c")
+    live(table, "d", month)
+    assert [each.guid for each in table.known(0.0)] == ["d", "c", "a"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 
 import pytest
 
 from arr.emulator import Emulator
+from arr.emulator._service.tokens import Tokens
 
 from ...support.emulator import Client, Clock
 
@@ -77,6 +79,29 @@ def test_an_authentication_token_is_exchanged_only_when_allowed(client: Client) 
     with Emulator(accept_authentication_token=True) as emulator, Client(emulator) as willing:
         assert ask(willing, "Bearer eyJ.some.token") == 200
         assert ask(willing, f"Bearer {emulator.account_id}:wrong") == 401
+        assert ask(willing, "") == ask(willing, "Bearer ") == 401
+
+
+def test_each_account_has_its_own_limit_of_tokens(emulator: Emulator, client: Client) -> None:
+    emulator.add_account("Other", "key")
+    emulator.throttle(1)
+    mine, other = f"Bearer {client.account_id}:{client.account_key}", "Bearer other:key"
+    assert [ask(client, mine), ask(client, mine)] == [200, 429]
+    assert ask(client, other, "/accounts/OTHER/token") == 200
+    assert [each["account_id"] for each in emulator.requests()] == [
+        client.account_id, client.account_id, "Other"]
+
+
+def test_a_token_that_was_good_is_not_signed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = Tokens(60.0)
+    token = tokens.issue("a", 0.0)
+    assert tokens.account_of(token, 0.0) == "a"
+
+    def refuse(*_: object) -> bytes:
+        raise AssertionError("it takes a quarter of a GET")
+
+    monkeypatch.setattr(hmac, "digest", refuse)
+    assert (tokens.account_of(token, 59.9), tokens.account_of(token, 60.0)) == ("a", None)
 
 
 def status_with(client: Client, token: str) -> int:

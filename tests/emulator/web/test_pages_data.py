@@ -16,8 +16,9 @@ from urllib.parse import urlencode
 import pytest
 
 import arr.emulator
-from arr.emulator import Emulator
+from arr.emulator import DEFAULT_ACCOUNT_KEY, Emulator
 from arr.emulator._service.meter import SECONDS_KEPT, Meter
+from arr.emulator._web import admin
 
 from ...support import golden_later
 from ...support.emulator import LIMIT, Answer, Client, Client2021, Clock, raw
@@ -56,7 +57,7 @@ def test_events_are_told_in_their_order(client: Client, clock: Clock) -> None:
     assert client.call("PATCH", f"/sessions/{session_id}", {"maxLeaseTime": "1:0:0"}).status == 422
     clock.advance(7300)
     shown = inspector(client, session_id)
-    assert told(shown["events"]) == [202, "Starting", 200, "Ready", 200, 422, 7200, "Expired"]
+    assert told(shown["events"]) == [202, "Starting", 200, "Ready", 200, 7200, 422, "Expired"]
     assert shown["phases"] == [
         {"status": "Starting", "after_seconds": 0}, {"status": "Ready", "after_seconds": 3},
         {"status": "Expired", "after_seconds": 7203}]
@@ -103,6 +104,16 @@ def test_another_accounts_request_is_not_a_sessions_event(emulator: Emulator,
     with Client(emulator, "other", "key") as other:
         assert other.call("GET", f"/sessions/{session_id}/properties").status == 404
     assert told(inspector(client, session_id)["events"]) == [202, "Starting"]
+
+
+def test_a_session_without_a_lease_was_ready_when_it_expired(
+        newer: Client2021, client: Client, clock: Clock) -> None:
+    newer.put("none", minutes=0)
+    clock.advance(3)
+    ticket = client.admin("GET", "/overview").json()["sessions"][0]["guid"]
+    assert inspector(client, ticket)["phases"] == [
+        {"status": "Starting", "after_seconds": 0}, {"status": "Ready", "after_seconds": 3},
+        {"status": "Expired", "after_seconds": 3}]
 
 
 def test_only_the_last_two_hundred_events_are_kept(client: Client, clock: Clock) -> None:
@@ -183,6 +194,21 @@ def test_the_overview_is_newest_first_with_counts(emulator: Emulator, client: Cl
     assert len(shown["faults"]) == 1 and shown["holds"] == 0
     assert "SECRET" not in answer.body.decode() and client.token not in answer.body.decode()
     assert emulator.account_key not in answer.body.decode()
+
+
+def test_the_overview_has_the_newest_of_each_list_only(
+        emulator: Emulator, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin, "OVERVIEW_LIMIT", 2)
+    sessions = [client.create() for _ in range(3)]
+    models = [client.call("POST", "/models/create", {
+        "modelName": "m", "modelUrl": "file:///in", "assetContainerUrl": "file:///out"}
+    ).json()["modelId"] for _ in range(3)]
+    shown = client.admin("GET", "/overview").json()
+    assert [each["id"] for each in shown["sessions"]] == sessions[:0:-1]
+    assert [each["id"] for each in shown["ingestions"]] == models[:0:-1]
+    assert [each["number"] for each in shown["requests"]] == [7, 6]
+    assert shown["session_counts"] == {"Starting": 3} and shown["limit"] == 2
+    assert shown["ingestion_counts"] == {"Running": 3}
 
 
 @pytest.mark.alone
@@ -325,6 +351,14 @@ def pages(client: Client) -> list[Answer]:
     return [client.send("GET", "/"), client.send("GET", "/", headers=host),
             client.send("POST", "/", urlencode({"token": client.token}).encode(), host),
             client.send("POST", "/", b"token=x", host)]
+
+
+def test_the_program_on_the_page_has_the_key_that_everybody_knows_and_no_other(
+        client: Client) -> None:
+    assert f'AccountKey = "{DEFAULT_ACCOUNT_KEY}"' in client.send("GET", "/").body.decode()
+    with Emulator(account_key="of-my-own") as emulator, Client(emulator) as other:
+        text = other.send("GET", "/").body.decode()
+    assert 'AccountKey = "..."' in text and "of-my-own" not in text
 
 
 def test_every_page_is_closed_to_everything_else(client: Client) -> None:
