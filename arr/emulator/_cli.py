@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 from pathlib import Path
-from typing import Sequence
+from typing import NoReturn, Sequence
 
 from ._arguments import host_patterns, is_loopback
 from ._emulator import DEFAULT_ALLOWED_HOSTS, Emulator, default_hosts
@@ -128,7 +128,6 @@ def _run(options: argparse.Namespace) -> int:
         _serve(emulator, own_key=options.account_key != DEFAULT_ACCOUNT_KEY, authority=authority)
     finally:
         emulator.stop()
-    return 0
 
 
 def _certificate(options: argparse.Namespace) -> tuple[Path | None, Path | None, str]:
@@ -150,7 +149,7 @@ def _certificate(options: argparse.Namespace) -> tuple[Path | None, Path | None,
     return made.certificate, made.private_key, shlex.quote(str(made.authority))
 
 
-def _serve(emulator: Emulator, own_key: bool, authority: str = "") -> None:
+def _serve(emulator: Emulator, own_key: bool, authority: str = "") -> NoReturn:
     # Ends like Ctrl-C. Setting an event here instead could deadlock: the handler runs on the
     # thread that waits for it. Only the main thread may set a handler.
     if threading.current_thread() is threading.main_thread():
@@ -168,12 +167,12 @@ def _serve(emulator: Emulator, own_key: bool, authority: str = "") -> None:
     _wait()
 
 
-def _wait() -> None:
+def _wait() -> NoReturn:
     """Block until a signal raises KeyboardInterrupt."""
     # On Windows a wait without limit cannot be interrupted.
     never = threading.Event()
-    while not never.wait(0.5 if os.name == "nt" else None):
-        pass
+    while True:
+        never.wait(0.5 if os.name == "nt" else None)
 
 
 def _complain(text: str) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from arr._account import is_loopback as client_is_loopback
 from arr.emulator import DEFAULT_ALLOWED_HOSTS, Emulator
-from arr.emulator._arguments import is_loopback
+from arr.emulator._arguments import is_address, is_loopback
 from arr.emulator._emulator import default_hosts
 from arr.emulator._http.guard import check_host
 from arr.emulator._http.messages import HttpError, Request
@@ -26,6 +26,10 @@ from arr.emulator._ingestion.refusals import IngestionError
     ({"startup_seconds": "3"}, "startup_seconds must be a number, not str"),
     ({"accept_authentication_token": 1}, "accept_authentication_token must be a bool, not int"),
     ({"account_id": 7}, "account_id must be a str, not int"),
+    ({"allowed_hosts": "localhost"}, "allowed_hosts must be a list of host names, not str"),
+    ({"allowed_hosts": {"a": 1}}, "allowed_hosts must be a list of host names, not dict"),
+    ({"allowed_hosts": 5}, "allowed_hosts must be a list of host names, not int"),
+    ({"allowed_hosts": [5]}, "allowed_hosts must be a str, not int"),
     ({"account_key": b"x"}, "account_key must be a str, not bytes"),
     ({"capacity": 1.5}, "capacity of small must be an int, not float")])
 def test_a_value_of_another_type_is_a_type_error(options: Any, text: str) -> None:
@@ -94,6 +98,14 @@ def test_the_emulator_and_the_client_agree_on_this_machine(host: str, loopback: 
 def test_names_below_localhost_are_this_machine_to_the_emulator_only(host: str) -> None:
     """Browsers know them; the client would have to look them up, and does not send a key there."""
     assert is_loopback(host) and not client_is_loopback(host)
+
+
+@pytest.mark.parametrize("host, address", [
+    ("192.0.2.1", True), ("0.0.0.0", True), ("::", True), ("2001:db8::1", True),
+    ("192.0.2", False), ("192.0.2.256", False), ("example.com", False), ("a::b::c", False),
+    ("", False), (":", False), ("[::1]", False)])
+def test_an_address_is_one_in_its_full_form(host: str, address: bool) -> None:
+    assert is_address(host) is address
 
 
 @pytest.mark.parametrize("options, words", [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import inspect
+import logging
 import os
 import re
 import signal
@@ -98,6 +99,8 @@ def test_a_busy_port_is_one_line_and_exit_code_two(capsys: pytest.CaptureFixture
     (["--host", "no-such-host.invalid", "--allow-remote"], "choose another with --host"),
     (["--capacity", "-1"], "capacity"), (["--startup-seconds", "nan"], "startup_seconds"),
     (["--account-key", "a b"], "key"),
+    (["--self-signed", "/does/not/exist", "--cert", "a"], "leave --cert and --key away"),
+    (["--self-signed", "/does/not/exist", "--key", "a"], "leave --cert and --key away"),
 ])
 def test_a_bad_option_is_one_line_and_exit_code_two(
         capsys: pytest.CaptureFixture[str], arguments: list[str], word: str) -> None:
@@ -132,13 +135,44 @@ def test_the_version_is_that_of_the_installed_package(monkeypatch: pytest.Monkey
     assert _cli._version() == "arr.emulator, not installed"
 
 
-def test_a_key_of_ones_own_is_not_printed(capsys: pytest.CaptureFixture[str],
-                                          monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def handled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Let Ctrl-C come as soon as it serves; return the signals that got a handler."""
     def interrupt() -> None:
         raise KeyboardInterrupt
 
+    numbers: list[Any] = []
     monkeypatch.setattr(_cli, "_wait", interrupt)
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: numbers.append(number))
+    return numbers
+
+
+def test_only_on_the_main_thread_a_handler_is_set(handled: list[Any]) -> None:
+    codes: list[int] = []
+    thread = threading.Thread(target=lambda: codes.append(main(["--port", "0"])))
+    thread.start()
+    thread.join(LIMIT)
+    assert codes == [0] and handled == []
+    assert main(["--port", "0"]) == 0 and handled == [signal.SIGTERM]
+
+
+@pytest.mark.usefixtures("handled")
+@pytest.mark.parametrize("options, level", [
+    ([], logging.NOTSET), (["-v"], logging.INFO), (["-vv"], logging.DEBUG),
+    (["-v", "-v", "-v"], logging.DEBUG)])
+def test_verbose_says_how_much_is_logged(options: list[str], level: int) -> None:
+    logger = logging.getLogger("arr.emulator")
+    before = logger.level
+    logger.setLevel(logging.NOTSET)
+    try:
+        assert main(["--port", "0", *options]) == 0
+        assert logger.level == level
+    finally:
+        logger.setLevel(before)
+
+
+@pytest.mark.usefixtures("handled")
+def test_a_key_of_ones_own_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--port", "0", "--account-key", "my-own-key"]) == 0
     shown = capsys.readouterr().out
     assert "AccountKey = " in shown and "my-own-key" not in shown

@@ -138,10 +138,10 @@ def write(session: Session, now: float, inspector_port: int) -> str:
 def _write_ready(session: Session, now: float, inspector_port: int) -> str:
     # All but one field stay the same, and are kept: else a list of 100 takes 1.66 times as long.
     kept = session.kept.get("2019")
-    if kept is None or kept[0] != inspector_port:
-        kept = session.kept["2019"] = (inspector_port, _tail(
-            session, READY, f'"{session.hostname()}"', inspector_port, HANDSHAKE_PORT))
-    return _READY_HEAD + format_timespan(now - session.ready_at) + '",' + kept[1]
+    if kept is None:
+        kept = session.kept["2019"] = _tail(
+            session, READY, f'"{session.hostname()}"', inspector_port, HANDSHAKE_PORT)
+    return f'{_READY_HEAD}{format_timespan(now - session.ready_at)}",{kept}'
 
 
 def _size(session: Session) -> str:

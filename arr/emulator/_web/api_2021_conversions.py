@@ -109,7 +109,7 @@ def _place(fields: Mapping[str, Any], location: str, sas_name: str) -> Place:
                  folder(fields, "blobPrefix"))
 
 
-_URI = re.compile(r"(https?)://[^/?#@]+/(?:[^?#]*/)?([^/?#]*)|file://[^?#]*", re.IGNORECASE)
+_URI = re.compile(r"https?://[^/?#@]+/(?:[^?#]*/)?([^/?#]*)|file://[^?#]*", re.IGNORECASE)
 
 
 def _faults_of(url: str) -> dict[str, str]:
@@ -118,9 +118,10 @@ def _faults_of(url: str) -> dict[str, str]:
     if match is None:
         return {"StorageContainerUriInvalid": "It must be the URL of a blob container without a "
                                               "query, or the file:// URL of a directory."}
-    if match[1] is None:
-        return {}
-    name, faults = match[2], {}
+    faults: dict[str, str] = {}
+    name = match[1]
+    if name is None:
+        return faults
     if not 3 <= len(name) <= 63:
         faults["BlobContainerInvalidLength"] = "The name must have 3 to 63 characters."
     if not re.fullmatch(r"[a-z0-9-]*", name):

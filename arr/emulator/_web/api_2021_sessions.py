@@ -87,11 +87,9 @@ def update_session(call: Call) -> Reply:
     if minutes >= _LONGEST:
         raise HttpError(422, f"The new lease has to be shorter than {_LONGEST} minutes.")
     try:
-        found = call.service.state.extend(call.account_id, session_id, minutes * 60)
+        call.service.state.extend(call.account_id, session_id, minutes * 60)
     except LeaseRefused as refused:
         raise HttpError(422, _why(refused)) from None
-    if not found:
-        raise no_session()
     return Reply(200, _written(call), JSON)
 
 
@@ -145,13 +143,14 @@ def write(session: Session, now: float, inspector_port: int) -> str:
 def _write_ready(session: Session, now: float, inspector_port: int) -> str:
     # As in the older era: all but the elapsed time is kept.
     kept = session.kept.get("2021")
-    if kept is None or kept[0] != inspector_port:
+    if kept is None:
         kept = session.kept["2021"] = (
-            inspector_port, _head(session) + (
+            _head(session) + (
                 f'"arrInspectorPort":{inspector_port},"handshakePort":{_HANDSHAKE_PORT},'),
             f'"hostname":"{session.hostname()}",' + _tail(session, READY)
             + f',"teraflops":{_TERAFLOPS}}}')
-    return kept[1] + _middle(now - session.ready_at) + kept[2]
+    head, tail = kept
+    return f"{head}{_middle(now - session.ready_at)}{tail}"
 
 
 def _head(session: Session) -> str:

@@ -33,7 +33,7 @@ class Call:
         try:
             value = loads(self.request.body)
         except ValueError as error:
-            raise HttpError(400, f"{error}.".replace("the body", "The body", 1)) from None
+            raise HttpError(400, f"{error}.".replace("the body", "The body")) from None
         if not isinstance(value, dict):
             raise HttpError(400, "The body must be a JSON object.")
         return {name.lower(): item for name, item in value.items()}

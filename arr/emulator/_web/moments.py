@@ -11,7 +11,7 @@ def format_moment(seconds: float) -> str:
     """Return seconds since the epoch without a zone, with the microseconds a float has."""
     if not _FIRST <= seconds < _END:
         seconds = 0.0  # a clock outside of the calendar
-    whole = int(seconds // 1)
+    whole = int(seconds)
     whole, micro = divmod(whole * 10**6 + round((seconds - whole) * 10**6), 10**6)
     year, month, day, hour, minute, second = time.gmtime(whole)[:6]
     decimals = f".{micro:06}".rstrip("0") if micro else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import math
 import os
 import re
 import time
@@ -29,7 +30,7 @@ class Responder:
         self._service = service
         self._host = host
         self._allow_remote = allow_remote
-        self._date = (-1.0, "")
+        self._date = (math.nan, "")
 
     def answer(self, request: Request) -> Reply:
         """Answer one request; never raises."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from arr.emulator._http.lenient_json import loads
@@ -61,7 +63,8 @@ def test_a_large_body_of_small_values_is_read_whole() -> None:
 def test_a_bad_create_is_400_and_says_why(client: Client, body: bytes) -> None:
     answer = client.call("POST", "/sessions/create", body)
     assert answer.status == 400, answer.body
-    assert answer.json()["error"].endswith(".") and answer.headers["MS-CV"]
+    assert re.fullmatch("(size|models|maxLeaseTime|The body) .*[.]", answer.json()["error"])
+    assert answer.headers["MS-CV"]
     assert client.call("GET", "/sessions").json() == {"sessions": []}
 
 
@@ -87,3 +90,9 @@ def test_a_bad_model_is_400_and_names_the_field(client: Client, name: str, value
     body[name] = value
     answer = client.call("POST", "/models/create", body)
     assert answer.status == 400 and name in answer.json()["error"]
+    body[name] = "x" * 8192
+    assert client.call("POST", "/models/create", body).status == 200
+    body[name] = "x" * 8193
+    answer = client.call("POST", "/models/create", body)
+    assert answer.status == 400
+    assert answer.json()["error"] == name + " is longer than 8192 characters."

@@ -64,6 +64,26 @@ def test_a_wrong_credential_is_401_with_an_empty_body(client: Client, authorizat
     assert answer.headers["MS-CV"]
 
 
+def test_the_requests_say_why_a_caller_was_refused(emulator: Emulator, client: Client) -> None:
+    mine = f"{client.account_id}:{client.account_key}"
+    for given in ("", "Bearer x", f"Bearer x:{client.account_key}", f"Bearer {mine}x"):
+        ask(client, given)
+    ask(client, "Bearer " + mine, "/accounts/x/token")
+    sessions = client.prefix + "/sessions"
+    ask(client, "", sessions)
+    ask(client, "Bearer x", sessions)
+    ask(client, "Bearer " + client.token, "/v1/accounts/x/sessions")
+    assert [each["reason"] for each in emulator.requests() if each["status"] == 401] == [
+        "the header 'Authorization: Bearer <account id>:<account key>' is missing",
+        "authentication tokens are not supported; start the emulator with "
+        "accept_authentication_token to allow them",
+        "the account id of the header is not the one of the path", "the account key is wrong",
+        "there is no such account",
+        "the header 'Authorization: Bearer <access token>' is missing",
+        "the access token is forged or has expired; ask for a new one",
+        "the access token belongs to another account"]
+
+
 def test_an_unknown_account_is_401_not_404(client: Client) -> None:
     assert ask(client, f"Bearer {OTHER}:{client.account_key}", f"/accounts/{OTHER}/token") == 401
 

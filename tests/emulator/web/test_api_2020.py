@@ -102,6 +102,7 @@ def test_a_bad_member_is_400_and_named(
     given["input" if side == "source" else "output"][name] = value
     answer = client.call("POST", "/conversions/createWithSharedAccessSignature", given)
     assert answer.status == 400 and answer.json()["error"].startswith(name)
+    assert answer.json()["error"].endswith(" is missing.") is (value in ("", None))
 
 
 @pytest.mark.parametrize("side, more", [

@@ -200,6 +200,7 @@ def test_a_container_without_sas_is_403(newer: Client2021) -> None:
     (BLOB + "Upper", ["BlobContainerInvalidCharacters"]),
     (BLOB + "a--b", ["BlobContainerInvalidHyphens"]),
     (BLOB + "-abc", ["BlobContainerInvalidHyphens"]),
+    (BLOB + "abc-", ["BlobContainerInvalidHyphens"]),
     (BLOB + "_-", ["BlobContainerInvalidLength", "BlobContainerInvalidCharacters",
                    "BlobContainerInvalidHyphens"]),
     ("arrinput", ["StorageContainerUriInvalid"]), (BLOB[:-1], ["StorageContainerUriInvalid"]),
@@ -248,6 +249,7 @@ def test_a_bad_member_is_400_and_named(
     found[path[-1]] = value
     message = refused(newer.call("PUT", "/conversions/a", body), 400, "BadRequest")
     assert message.startswith(path[-1])
+    assert message.endswith(" is missing.") is (value in ("", None))
     assert newer.call("GET", "/conversions").json()["conversions"] == []
 
 
@@ -256,6 +258,14 @@ def test_an_absent_member_may_be_null_too(newer: Client2021) -> None:
     body["settings"]["inputLocation"]["blobPrefix"] = None
     body["settings"]["outputLocation"]["outputAssetFilename"] = None
     assert newer.call("PUT", "/conversions/a", body).status == 201
+
+
+def test_the_longest_texts_are_good(newer: Client2021) -> None:
+    for length, status in ((8192, 201), (8193, 400)):
+        body = settings(BLOB + "abc", BLOB + "x" * 63, "m" * length, read="?a", write="?b")
+        assert newer.call("PUT", "/conversions/a", body).status == status
+    assert newer.call("GET", "/conversions?api-version=2021-01-01&skiptoken="
+                      + "9" * 18).json()["conversions"] == []
 
 
 def test_a_bad_or_unknown_id_is_refused(newer: Client2021) -> None:

@@ -53,7 +53,8 @@ def test_the_lease_runs_from_ready_and_ends_in_expired(newer: Client2021, clock:
     newer.put("a", minutes=2)
     newer.put("none", minutes=0)
     clock.advance(3)
-    assert newer.get("none")["status"] == "Expired"
+    none = newer.get("none")
+    assert (none["status"], none["elapsedTimeMinutes"], none["teraflops"]) == ("Expired", 0, 8.1)
     clock.advance(119)
     assert newer.get("a")["status"] == "Ready"
     clock.advance(1)
@@ -91,6 +92,10 @@ def test_the_longest_id_is_good(newer: Client2021) -> None:
     assert newer.put("aZ09_-" + "x" * 250)["id"] == "aZ09_-" + "x" * 250
 
 
+def test_the_longest_lease_is_a_day(newer: Client2021) -> None:
+    assert newer.put("a", minutes=1440)["maxLeaseTimeMinutes"] == 1440
+
+
 @pytest.mark.parametrize("body, said", [
     ({"maxLeaseTimeMinutes": -1, "size": "Standard"}, "lease.*negative"),
     ({"maxLeaseTimeMinutes": 1441, "size": "Standard"}, "1440"),
@@ -120,8 +125,12 @@ def test_a_lease_that_is_no_longer_one_is_422_and_changes_nothing(
     assert newer.get("a") == made
     assert newer.call("PATCH", "/sessions/a", {}).status == 422
     assert newer.call("PATCH", "/sessions/a", {"maxLeaseTimeMinutes": 1439}).status == 200
+    short = newer.call("PATCH", "/sessions/a", {"maxLeaseTimeMinutes": 1439}).json()["error"]
+    assert short["message"] == "The new lease has to be longer than 1439 minutes."
     newer.call("POST", "/sessions/a/:stop")
-    assert newer.call("PATCH", "/sessions/a", {"maxLeaseTimeMinutes": 1439}).status == 422
+    ended = newer.call("PATCH", "/sessions/a", {"maxLeaseTimeMinutes": 1439})
+    assert ended.status == 422 and ended.json()["error"]["message"] == (
+        "The session is Stopped; its lease cannot be extended any more.")
 
 
 def test_an_unknown_session_is_404(newer: Client2021) -> None:
@@ -329,6 +338,7 @@ def test_requests_about_a_session_are_in_its_history(
     (1_643_761_503.25, "2022-02-02T00:25:03.25"), (0.99999999, "1970-01-01T00:00:01"),
     (1e15, "1970-01-01T00:00:00"), (-1e15, "1970-01-01T00:00:00"),
     (float("nan"), "1970-01-01T00:00:00"), (-0.25, "1969-12-31T23:59:59.75"),
-    (253_402_300_798.0, "9999-12-31T23:59:58"), (-62_135_596_800.0, "0001-01-01T00:00:00")])
+    (253_402_300_798.0, "9999-12-31T23:59:58"), (253_402_300_799.0, "1970-01-01T00:00:00"),
+    (-62_135_596_800.0, "0001-01-01T00:00:00")])
 def test_a_moment_is_written(seconds: float, text: str) -> None:
     assert format_moment(seconds) == text

@@ -66,6 +66,7 @@ def test_one_fault_can_be_taken_away_over_http(emulator: Emulator, client: Clien
         answer = client.admin("DELETE", "/faults/" + quote(wrong, safe="%"))
         assert answer.status == 404 and "no fault of that id" in answer.json()["error"]
     assert client.admin("GET", "/faults/2").status == 405
+    assert client.admin("DELETE", "/faults/2", {"x": 1}).status == 400
     second.remove()
     assert client.admin("DELETE", "/faults/2").status == 404
 
@@ -107,10 +108,25 @@ def test_a_session_can_be_made_to_fail(emulator: Emulator, client: Client) -> No
     ("/faults", {"state": 500}), ("/faults", []), ("/reset", {"x": 1}),
     ("/faults", {"status": 500, "retry_after": "a\nb"}), ("/faults", {"status": 10**50}),
     ("/clock", {"advance": 10**50}), ("/sessions/x/fail", {"message": 1}),
+    ("/sessions/x/fail", {"x": 1}), ("/sessions/x/stop", {"x": 1}),
+    ("/sessions/x/extend", {"minutes": 1, "x": 1}), ("/sessions/x/inspector", {"x": 1}),
+    ("/capacity", {"capacity": 1, "x": 1}), ("/throttle", {"per_minute": 1, "x": 1}),
 ])
 def test_a_bad_command_is_400_and_says_why(client: Client, path: str, body: object) -> None:
     answer = client.admin("POST", path, body)
     assert answer.status == 400 and len(answer.json()["error"]) > 10
+
+
+@pytest.mark.parametrize("method, path, allowed", [
+    ("POST", "/_emulator/state", "GET, HEAD"), ("GET", "/_emulator/reset", "POST"),
+    ("PUT", "/_emulator/faults", "GET, POST, DELETE, HEAD"),
+    ("GET", "/_emulator/faults/1", "DELETE")])
+def test_a_wrong_verb_is_405_and_told_the_right_ones(
+        client: Client, method: str, path: str, allowed: str) -> None:
+    answer = client.send(method, path)
+    assert (answer.status, answer.headers["Allow"]) == (405, allowed)
+    said = allowed.replace(", ", " or ")
+    assert answer.json()["error"] == f"This path takes {said}."
 
 
 def post(client: Client, path: str, headers: dict[str, str]) -> int:
@@ -205,6 +221,18 @@ def test_the_inspector_refuses_wrong_tokens_and_unknown_sessions(
         assert inspect(client, session_id, body=body).status in (400, 401)
     clock.advance(86_400)
     assert inspect(client, session_id, **form(client.token)).status == 401
+
+
+def test_a_session_that_is_forgotten_meanwhile_is_not_shown(
+        client: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    session_id = client.create()
+    client.call("DELETE", "/sessions/" + session_id)
+    times = iter((clock.now, clock.now + 30 * 86_400))
+    monkeypatch.setattr(clock, "monotonic", lambda: next(times))
+    answer = inspect(client, session_id, "GET", "/inspector.json",
+                     headers={"Authorization": "Bearer " + client.token})
+    assert (answer.status, answer.json()["error"]) == (
+        404, "This account has no session of that id.")
 
 
 def test_a_sessions_host_serves_its_inspector_only(client: Client) -> None:
