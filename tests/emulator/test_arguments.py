@@ -119,6 +119,13 @@ def test_a_root_or_host_that_cannot_be_is_refused_at_once(
         Emulator(**options)
 
 
+def test_an_emulator_shows_where_it_listens() -> None:
+    emulator = Emulator()
+    assert repr(emulator) == "<Emulator not started>"
+    with emulator:
+        assert repr(emulator) == f"<Emulator {emulator.url}>"
+
+
 def test_a_busy_port_is_named_by_the_same_error() -> None:
     with Emulator() as first:
         port = int(first.url.rpartition(":")[2])

@@ -91,8 +91,8 @@ def test_a_busy_port_is_one_line_and_exit_code_two(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("arguments, word", [
-    (["--container-root", "/does/not/exist"], "directory that exists"),
-    (["--container-root", ""], "directory that exists"),
+    (["--container-root", "/does/not/exist"], "--container-root must be a directory that exists"),
+    (["--container-root", ""], "--container-root must be a directory that exists"),
     (["--allow-host", ""], "--allow-host must hold host names"),
     (["--allow-host", "https://a.example"], "without scheme"),
     (["--host", "0.0.0.0"], "--allow-remote"), (["--port", "99999"], "65535"),
@@ -176,6 +176,10 @@ def test_a_key_of_ones_own_is_not_printed(capsys: pytest.CaptureFixture[str]) ->
     assert main(["--port", "0", "--account-key", "my-own-key"]) == 0
     shown = capsys.readouterr().out
     assert "AccountKey = " in shown and "my-own-key" not in shown
+    found = re.search(r"http://127\.0\.0\.1:([0-9]+)", shown)
+    assert found
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(found.group(1))), LIMIT)
 
 
 def test_the_exported_names_are_sorted() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from arr.emulator import Emulator
+from arr.emulator import Emulator, _clock
 
 from ...support.emulator import Client, Client2021, Clock
 
@@ -218,10 +221,29 @@ def test_the_built_in_clock_can_be_advanced() -> None:
         assert client.status(session_id) == "Ready"
 
 
-@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), 1e10])
-def test_the_clock_cannot_go_back_or_to_infinity(emulator: Emulator, seconds: float) -> None:
-    with pytest.raises(ValueError):
+def test_the_built_in_clock_is_that_of_the_machine_and_what_was_added(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_clock, "time", SimpleNamespace(time=lambda: 5.0, monotonic=lambda: 7.0))
+    clock = _clock.SystemClock()
+    assert (clock.time(), clock.monotonic()) == (5.0, 7.0)
+    clock.advance(10.0)
+    clock.advance(0.5)
+    assert (clock.time(), clock.monotonic()) == (15.5, 17.5)
+
+
+@pytest.mark.parametrize("seconds, problem", [
+    (-0.001, ValueError), (float("nan"), ValueError), (float("inf"), ValueError),
+    (1e9 + 0.5, ValueError), ("1", TypeError), (None, TypeError), (True, TypeError)])
+def test_the_clock_cannot_go_back_or_to_infinity(
+        emulator: Emulator, clock: Clock, seconds: Any, problem: type[Exception]) -> None:
+    before = clock.now
+    said = "0 to 1,000,000,000" if problem is ValueError else "not " + type(seconds).__name__
+    with pytest.raises(problem, match=said):
         emulator.advance(seconds)
+    emulator.advance(0)
+    assert clock.now == before
+    emulator.advance(10**9)
+    assert clock.now == before + 1e9
 
 
 def test_a_clock_without_advance_says_so() -> None:
