@@ -34,11 +34,9 @@ class Pattern:
 
     def matches(self, method: str, segments: tuple[str, ...]) -> bool:
         """Say whether a request is meant."""
-        if self.method not in ("*", method):
-            return False
         end = self._end_of(segments)
-        return self._is_any or end is not None and all(
-            want in ("*", given.lower()) for want, given in zip(self._segments, end))
+        return self.method in ("*", method) and (self._is_any or end is not None and all(
+            want in ("*", given.lower()) for want, given in zip(self._segments, end)))
 
     def fits(self, method: str, parts: tuple[str, ...], words: frozenset[str]) -> bool:
         """Say whether requests of a route can be meant; ``words`` are the fixed ones of all routes,
