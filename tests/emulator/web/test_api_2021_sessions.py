@@ -257,7 +257,10 @@ def test_a_session_of_2021_is_seen_in_2019(
     found = client.properties("Mine")
     assert (found["sessionId"], found["sessionSize"]) == ("Mine", shown)
     assert found["sessionMaxLeaseTime"] == "01:30:00"
-    assert found["sessionHostname"] == newer.get("Mine")["hostname"]
+    later = newer.get("Mine")
+    assert found["sessionHostname"] == later["hostname"]
+    assert found["connectionProperties"] == {
+        name: later[name] for name in ("arrInspectorPort", "handshakePort")}
     assert client.call("GET", "/sessions").json() == {"sessions": [found]}
     assert client.call("GET", "/sessions/mine/properties").status == 404
     assert client.call("PATCH", "/sessions/Mine", {"maxLeaseTime": "1:30:59"}).status == 200
