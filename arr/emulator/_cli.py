@@ -122,7 +122,7 @@ def _run(options: argparse.Namespace) -> int:
         emulator.start()
     except OSError as error:
         wrong_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
-        return _complain(f"{error.strerror or error}; choose another with "
+        return _complain(f"{error.strerror}; choose another with "
                          + ("--host" if wrong_host else "--port"))
     try:
         _serve(emulator, own_key=options.account_key != DEFAULT_ACCOUNT_KEY, authority=authority)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from arr._account import is_loopback as client_is_loopback
-from arr.emulator import DEFAULT_ALLOWED_HOSTS, Emulator
+from arr.emulator import DEFAULT_ALLOWED_HOSTS, Emulator, _emulator
 from arr.emulator._arguments import is_address, is_loopback
 from arr.emulator._emulator import default_hosts
 from arr.emulator._http.guard import check_host
@@ -132,6 +132,20 @@ def test_a_busy_port_is_named_by_the_same_error() -> None:
         with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1 port {port}") as caught:
             Emulator(port=port).start()
     assert caught.value.errno == errno.EADDRINUSE
+
+
+@pytest.mark.parametrize("error, said", [
+    (OSError(5, "it broke"), "it broke"), (OSError("odd"), "odd")])
+def test_why_it_cannot_listen_is_said_in_words(
+        monkeypatch: pytest.MonkeyPatch, error: OSError, said: str) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(_emulator, "Server", refuse)
+    with pytest.raises(OSError) as caught:
+        Emulator(port=7).start()
+    assert caught.value.strerror == "cannot listen on 127.0.0.1 port 7: " + said
+    assert caught.value.errno == error.errno
 
 
 @pytest.mark.parametrize("host", [

@@ -99,8 +99,8 @@ def test_a_busy_port_is_one_line_and_exit_code_two(capsys: pytest.CaptureFixture
     (["--host", "no-such-host.invalid", "--allow-remote"], "choose another with --host"),
     (["--capacity", "-1"], "capacity"), (["--startup-seconds", "nan"], "startup_seconds"),
     (["--account-key", "a b"], "key"),
-    (["--self-signed", "/does/not/exist", "--cert", "a"], "leave --cert and --key away"),
-    (["--self-signed", "/does/not/exist", "--key", "a"], "leave --cert and --key away"),
+    (["--self-signed", "/dev/null/x", "--cert", "a"], "leave --cert and --key away"),
+    (["--self-signed", "/dev/null/x", "--key", "a"], "leave --cert and --key away"),
 ])
 def test_a_bad_option_is_one_line_and_exit_code_two(
         capsys: pytest.CaptureFixture[str], arguments: list[str], word: str) -> None:

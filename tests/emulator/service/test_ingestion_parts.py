@@ -70,6 +70,7 @@ def test_what_pages_show_of_an_ingestion_is_cut_and_has_no_secrets() -> None:
     long = "x" * 301
     shown = Ingestion("i", "a", Work(long, long, long, output_name=long), created=0.0,
                       visible_at=0.0).snapshot(0.0)
+    assert repr(Work(long, "", "")) == f"<Work {'x' * 300 + '...'!r}>"
     for name in ("model_name", "model_url", "asset_container_url", "output_name"):
         assert shown[name] == "x" * 300 + "..."
     assert (shown["progress"], shown["text"], shown["named"]) == (0.0, "waiting", False)

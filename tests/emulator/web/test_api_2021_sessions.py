@@ -177,6 +177,12 @@ def test_the_api_version_is_needed(
             assert answer.status in (status, 404)
 
 
+def test_another_version_is_named_in_short(newer: Client2021) -> None:
+    answer = newer.call("GET", "/sessions?api-version=" + "9" * 41)
+    assert answer.json()["error"]["message"] == (
+        f"The API version '{'9' * 40}' is not supported; take 2021-01-01 or 2021-01-01-preview.")
+
+
 def test_every_reply_has_the_headers_of_the_era(emulator: Emulator, newer: Client2021) -> None:
     emulator.add_fault("PATCH", "sessions/*", status=503, times=1)
     answers = {"put": newer.call("PUT", "/sessions/a", GOOD),

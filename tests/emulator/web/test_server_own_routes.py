@@ -129,6 +129,13 @@ def test_a_wrong_verb_is_405_and_told_the_right_ones(
     assert answer.json()["error"] == f"This path takes {said}."
 
 
+def test_the_first_unknown_field_is_named_with_those_that_are_known(client: Client) -> None:
+    for body, said in (({"zz": 1, "aa": 2}, "Unknown field 'aa'; known are: message."),
+                       ({"Message": "m", "x": 1}, "Unknown field 'x'; known are: message.")):
+        answer = client.admin("POST", "/sessions/x/fail", body)
+        assert answer.json()["error"] == said
+
+
 def post(client: Client, path: str, headers: dict[str, str]) -> int:
     return client.send("POST", path, b"{}", headers).status
 
