@@ -145,13 +145,13 @@ class Responder:
     def _stamp(self, reply: Reply) -> str:
         """Add the headers of every reply; return the correlation vector."""
         vector = base64.b64encode(os.urandom(17))[:22].decode("ascii") + ".0"
-        now = self._service.clock.time()
+        now = self._service.clock.time() // 1
         second, date = self._date
-        if second != now // 1:  # once a second: 5 % of a GET
+        if second != now:  # once a second: 5 % of a GET
             try:
-                date = http_date(now // 1)
+                date = http_date(now)
             except (ArithmeticError, ValueError, OSError):
                 date = "Thu, 01 Jan 1970 00:00:00 GMT"  # a clock outside of the calendar
-            self._date = (now // 1, date)  # one tuple, so that no thread sees half of it
+            self._date = (now, date)  # one tuple, so that no thread sees half of it
         reply.headers += (("Date", date), ("MS-CV", vector))
         return vector

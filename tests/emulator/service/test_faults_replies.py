@@ -113,7 +113,12 @@ def test_a_status_a_body_and_a_reset_keep_the_service_from_acting(
     assert client.status(session_id) == ("Stopped" if acts else "Starting")
 
 
-def test_a_delay_waits_and_stopping_ends_it(emulator: Emulator, client: Client) -> None:
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_a_delay_waits_and_stopping_ends_it(emulator: Emulator, client: Client,
+                                            restarts: int) -> None:
+    for _ in range(restarts):
+        emulator.stop()
+        emulator.start()
     emulator.add_fault("GET", "sessions", delay=3600, times=1)
     client.token
     failures: list[BaseException] = []
@@ -129,6 +134,8 @@ def test_a_delay_waits_and_stopping_ends_it(emulator: Emulator, client: Client) 
     thread.start()
     while len(emulator.requests()) == before:  # recorded on arrival, before the delay
         assert thread.is_alive()
+    thread.join(0.02)
+    assert thread.is_alive()
     emulator.stop()
     thread.join(LIMIT)
     assert not thread.is_alive() and failures
