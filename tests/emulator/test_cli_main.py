@@ -147,6 +147,21 @@ def handled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return numbers
 
 
+def test_it_waits_for_a_signal_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[Any] = []
+
+    def wait(event: threading.Event, timeout: Any = None) -> bool:
+        limits.append(timeout)
+        if len(limits) == 3:
+            raise KeyboardInterrupt
+        return len(limits) == 2
+
+    monkeypatch.setattr(threading.Event, "wait", wait)
+    with pytest.raises(KeyboardInterrupt):
+        _cli._wait()
+    assert limits == [0.5 if os.name == "nt" else None] * 3
+
+
 def test_only_on_the_main_thread_a_handler_is_set(handled: list[Any]) -> None:
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(main(["--port", "0"])))
