@@ -15,7 +15,7 @@ from arr.emulator._service.service import Service
 from arr.emulator._service.state import State
 from arr.emulator._web import responder
 
-from ...support.emulator import Client, Client2021, Clock
+from ...support.emulator import Client, Client2021, Clock, raw
 
 
 @pytest.fixture
@@ -50,6 +50,13 @@ def test_each_request_is_a_line_of_the_log(
         ("INFO", f"GET {client.prefix}/models/x/status 404 251.2 ms "
                  "(This account has no model of that id.)")]
     assert [each["milliseconds"] for each in emulator.requests()] == [251.235] * 4
+
+
+def test_what_is_no_request_is_a_line_of_the_log(
+        emulator: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "arr.emulator")
+    assert raw(emulator, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    assert [record.getMessage()[:13] for record in caplog.records] == ["refused: 400 "]
 
 
 def test_refused_and_spoilt_replies_count_as_failed(emulator: Emulator, client: Client) -> None:

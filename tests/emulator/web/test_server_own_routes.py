@@ -38,8 +38,9 @@ def test_a_call_with_a_wrong_path_or_verb_is_among_the_requests(emulator: Emulat
     client.call("GET", "/session")
     client.call("PUT", "/sessions")
     client.send("GET", "/favicon.ico")
-    assert [(record["status"], record["route"]) for record in emulator.requests()[1:]] == [
-        (404, ""), (405, "")]
+    shown = [(each["status"], each["route"], each["reason"]) for each in emulator.requests()[1:]]
+    assert shown == [(404, "", "There is no such path here."),
+                     (405, "", "This path takes GET or HEAD.")]
 
 
 def test_only_the_last_five_hundred_requests_are_kept(emulator: Emulator, client: Client) -> None:
