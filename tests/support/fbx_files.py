@@ -6,10 +6,20 @@ import struct
 import zlib
 from typing import List, NamedTuple, Sequence, Tuple, Union
 
-Value = Union[int, float, str, bytes, "Packed"]
+import pytest
+
+from arr.emulator._ingestion.formats.fbx import describe_fbx
+from arr.emulator._ingestion.refusals import IngestionError
+from arr.emulator._ingestion.spool import Spool
+
+Value = Union[int, float, str, bytes, "Packed", "Raw"]
 
 FOOTER = bytes(range(16)) + bytes(16) + b"%b" + bytes(120) \
     + bytes.fromhex("f85a8c6adef5d97eece90ce3758f290b")
+
+
+class Raw(bytes):
+    """A value of a binary file as it stands there, whatever it is."""
 
 
 class Packed(NamedTuple):
@@ -74,6 +84,8 @@ def _binary_record(record: Record, offset: int, layout: struct.Struct, order: st
 
 
 def _binary_value(value: Value, order: str) -> bytes:
+    if isinstance(value, Raw):
+        return value
     if isinstance(value, Packed):
         raw = struct.pack(f"{order}{len(value.values)}d", *value.values)
         stored = zlib.compress(raw) if value.compressed else raw
@@ -108,3 +120,10 @@ def _ascii_value(value: Value) -> str:
         name, cut, kind = value.partition("\0\x01")
         return f'"{kind}::{name}"' if cut else f'"{value}"'
     return str(value)
+
+
+def refused(data: bytes) -> str:
+    """Return why a file is not taken."""
+    with Spool() as spool, pytest.raises(IngestionError) as caught:
+        describe_fbx(spool, spool.add("m.fbx", [data]).span, "m.fbx")
+    return str(caught.value)

@@ -13,10 +13,11 @@ import pytest
 from arr.emulator._ingestion.archive import read_archive
 from arr.emulator._ingestion.formats import fbx_ascii, fbx_binary
 from arr.emulator._ingestion.formats.fbx import describe_fbx
-from arr.emulator._ingestion.pipeline import IngestionError
 from arr.emulator._ingestion.spool import Spool
 
-from ...support.fbx_files import Packed, Record, ascii_file, binary, material, scene, texture
+from ...support.fbx_files import (
+    Packed, Record, ascii_file, binary, material, refused, scene, texture,
+)
 from ...support.models import run
 
 ASCII = ascii_file(scene())
@@ -24,12 +25,6 @@ ASCII = ascii_file(scene())
 
 def old_header(data: bytes, version: int) -> bytes:
     return data[:23] + struct.pack("<I", version) + data[27:]
-
-
-def refused(data: bytes) -> str:
-    with Spool() as spool, pytest.raises(IngestionError) as caught:
-        describe_fbx(spool, spool.add("m.fbx", [data]).span, "m.fbx")
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("data, name", [
@@ -118,7 +113,8 @@ def test_a_packed_array_longer_than_it_says_is_not_unpacked_further(
 
 @pytest.mark.parametrize("data, reason", [
     (binary(scene())[:24], "truncated inside its FBX header"),
-    (binary(scene())[:27] + b"\x01\0\0\0" + bytes(20), "ends before it begins"),
+    (binary(scene())[:27] + b"\x01\0\0\0" + bytes(20), "byte 27 ends before its values do"),
+    (binary(scene())[:27] + bytes(4) + b"\x01" + bytes(20), "says that it ends at byte 0"),
     (binary(scene())[:27] + b"\xff\xff\xff\xff" + bytes(20), "ends at byte 4,294,967,295"),
     (binary(scene()) + bytes(9), "end mark is missing"),
     (binary(scene()).replace(b"S\x06\0\0\0a test", b"Q\x06\0\0\0a test"), "unknown kind 'Q'"),

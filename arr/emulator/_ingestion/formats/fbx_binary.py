@@ -91,7 +91,7 @@ class _Walk:
             raise IngestionError(
                 f"{shown(self._scene.name)} is truncated at byte {self._file.size:,}.")
         place = offset - self._first
-        if place < 0 or place + size > len(self._window):
+        if place + size > len(self._window):
             self._first, place = offset, 0
             self._window = self._spool.read(
                 self._file.part(offset, min(max(size, CHUNK), self._file.size - offset)))
@@ -102,8 +102,6 @@ class _Walk:
             raise IngestionError(
                 f"{shown(self._scene.name)} is truncated: a record ends at byte {end:,}, but the "
                 f"file has {self._file.size:,}.")
-        if end <= offset:
-            raise self._damaged(offset, "ends before it begins")
         if outer is not None and end > outer:
             raise self._damaged(offset, "ends behind the record around it")
 
@@ -167,7 +165,7 @@ class _Walk:
                     break
                 expected -= more
         except zlib.error:
-            expected = -1
+            pass  # so it has not come to its end
         if expected or not unpacker.eof:
             raise self._damaged(start, "has a packed array that does not unpack as it says")
 

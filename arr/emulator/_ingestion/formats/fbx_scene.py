@@ -7,7 +7,6 @@ from typing import NamedTuple, Sequence
 from ..refusals import IngestionError, MAX_FILES, MAX_MATERIALS, MAX_OBJECTS, shown
 
 _FILES = ("Texture", "Video")
-_MAX_TEXT = 4096
 
 
 class FbxTexture(NamedTuple):
@@ -62,9 +61,9 @@ class FbxScene:
     def _file(self, member: str, values: Sequence[object]) -> None:
         text = next((value for value in values if isinstance(value, str) and value), "")
         if member == "RelativeFilename":
-            self._paths[-1]["relative"] = text[:_MAX_TEXT]
+            self._paths[-1]["relative"] = text
         elif member in ("FileName", "Filename"):
-            self._paths[-1]["absolute"] = text[:_MAX_TEXT]
+            self._paths[-1]["absolute"] = text
         elif member == "Content" and values and values[-1]:
             self._paths[-1]["embedded"] = "yes"
 
@@ -100,5 +99,5 @@ def _object_name(values: Sequence[object]) -> str:
     for value in values:
         if isinstance(value, str):
             name, cut, _ = value.partition("\0\x01")
-            return name if cut else value.partition("::")[2] or value
+            return name if cut else value.split("::", 1)[-1]
     return ""
