@@ -137,7 +137,7 @@ class JsonStream:
                     raise self._invalid(error) from None
             else:
                 # A number could go on, as 1 or 1e+ does in 1e+3.
-                if end < len(self._text) - 3 or not self._more():
+                if end < len(self._text) - 2 or not self._more():
                     self._at = end
                     return value
 

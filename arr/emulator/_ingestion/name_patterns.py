@@ -31,7 +31,7 @@ def compile_name(text: str, where: str) -> "re.Pattern[str]":
 def effort(pattern: str) -> float:
     """Return the binary logarithm of the ways in which a pattern may be tried, from above."""
     total = 0.0
-    groups = [False]  # whether each open group holds a choice
+    groups: "list[bool]" = []  # whether each open group holds a choice
     index = 0
     while index < len(pattern):
         mark = pattern[index]
@@ -43,13 +43,13 @@ def effort(pattern: str) -> float:
         elif mark == "(":
             groups.append(False)
             index += pattern.startswith("?", index)
-        elif mark == ")" and len(groups) > 1:
+        elif mark == ")" and groups:
             if groups.pop() and pattern[index:index + 1] in ("*", "+", "{"):
                 return float("inf")
         elif mark in "*+" or (mark == "{" and "," in pattern[index:].partition("}")[0]):
             choice = 8  # names have up to 256 characters
             index += pattern.startswith("?", index)
-        elif mark == "?" or (mark == "|" and len(groups) > 1):
+        elif mark == "?" or (mark == "|" and groups):
             choice = 1
         if choice:
             total += choice

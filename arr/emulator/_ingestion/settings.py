@@ -13,7 +13,6 @@ From 2020 on the file is the object itself, without the last two keys above and 
 
 from __future__ import annotations
 
-import math
 from typing import Dict, List, NamedTuple, Union
 
 from .checks import Check, each, flag, is_number, object_of, one_of, text
@@ -44,7 +43,7 @@ def _spelled(value: object) -> str:
 
 
 def _scaling(value: object) -> str:
-    good = isinstance(value, (int, float)) and is_number(value) and 0 < value < math.inf
+    good = isinstance(value, (int, float)) and is_number(value) and value > 0
     return "" if good else "a number above 0"
 
 
@@ -132,8 +131,7 @@ def parse_settings(data: bytes, *, fbx: bool, schema: SettingsSchema = SETTINGS_
             raise IngestionError(
                 f"{name}: {prefix}{key} must be {expected}, not {_spelled(value)}.")
         default = schema.keys[key][0]
-        settings[key] = value if isinstance(default, bool) or not is_number(default) \
-            else type(default)(value)
+        settings[key] = type(default)(value) if is_number(default) else value
     return settings
 
 

@@ -105,7 +105,8 @@ def test_a_storage_that_drips_is_given_up_at_the_deadline(storage: Storage) -> N
     (403, "Novel", "does not accept the SAS"),
     (404, "ContainerNotFound", "Container not found: the container of modelUrl"),
     (400, "InvalidUri", "status 400, InvalidUri"),
-    (301, "", "redirect"), (302, "", "redirect"), (307, "", "redirect"),
+    (400, "", r"The storage refused to read in the container .* \(status 400\)"),
+    (300, "", "redirect"), (302, "", "redirect"), (307, "", "redirect"), (399, "", "redirect"),
 ])
 def test_a_refusal_says_why(storage: Storage, code: int, error: str, reason: str) -> None:
     with pytest.raises(IngestionError, match=reason) as caught:
@@ -290,6 +291,9 @@ def test_a_list_that_never_ends_is_left(storage: Storage) -> None:
     "https://account.blob.core.windows.net/container?" + SAS,
     "https://ACCOUNT.blob.core.windows.net:443/container/?" + SAS,
     "https://account.blob.core.windows.net/$root?" + SAS,
+    f"https://account.blob.core.windows.net/{'c' * 63}?{SAS}",
+    f"http://127.0.0.1:65535/{'a' * 63}/container?{SAS}",
+    f"http://127.0.0.1:1/a/c?{SAS}",
     "http://127.0.0.1:10000/devstoreaccount1/container?" + SAS,
     "http://[::1]:10000/devstoreaccount1/container?" + SAS,
     "http://devstoreaccount1.blob.localhost:10000/container?" + SAS,
@@ -310,6 +314,7 @@ def test_parameters_of_a_list_request_are_dropped() -> None:
 @pytest.mark.parametrize("host", [
     "example.com", "blob.core.windows.net.example.com", "xblob.core.windows.net",
     "blob.core.windows.net", ".blob.core.windows.net", "a.blob.core.windows.net.",
+    "a..blob.core.windows.net", "-a.blob.core.windows.net",
     "127.0.0.1.example.com", "127.0.0.2", "127.1", "0x7f.0.0.1", "2130706433", "0.0.0.0",
     "[::ffff:127.0.0.1]", "169.254.169.254", "localhost.", "[::]",
 ])
@@ -332,6 +337,7 @@ def test_a_host_that_is_not_allowed_is_not_contacted(host: str) -> None:
     ("https://a.blob.core.windows.net/c?sig=ä", "is not the SAS URL"),
     ("https://a.blob.core.windows.net/", "must name a container"),
     ("https://a.blob.core.windows.net/c/b/d", "must name a container"),
+    (f"https://a.blob.core.windows.net/{'c' * 64}", "must name a container"),
     ("https://a.blob.core.windows.net/../c", "must name a container"),
     ("https://a.blob.core.windows.net/c%2fd", "must name a container"),
     ("https://a.blob.core.windows.net/c?x!=1", "not a SAS"),

@@ -58,9 +58,23 @@ def test_what_the_schema_of_2019_allows_is_taken(entry: Json) -> None:
     ([{"name": "A", "compatibility": []}], "compatibility must be an object, not a list"),
     ([{"name": "A", "compatibility": {"x": 1}}], "must be an object of diffuseColor"),
     ([{"name": "A", "compatibility": {"opacity": "1"}}], "an object whose opacity is a number"),
+    ([{"name": "A", "textureCoordinateScale": 1}], "an object with the numbers x, y, not 1."),
 ])
 def test_what_the_schema_of_2019_does_not_allow_is_named(entries: Any, reason: str) -> None:
     assert reason in refusal(entries)
+
+
+def test_a_member_that_stands_twice_is_refused() -> None:
+    with pytest.raises(IngestionError, match="the key 'name' appears twice"):
+        parse_overrides(b'[{"name": "A", "name": "B"}]', "o.json", OVERRIDES_2019)
+
+
+@pytest.mark.parametrize("entry", [
+    {"name": "A", "albedoColor": COLOR}, {"name": "A", "albedoColor": {**COLOR, "a": 0}},
+    {"name": "A", "albedoColor": {"a": 0.5}}, {"name": "a" * 1000, "nameMatching": "regex"},
+    {"name": "a?" * 27, "nameMatching": "regex"}, {"name": "A", "ignoreTextureMaps": []}])
+def test_what_the_schema_of_2020_allows_is_taken(entry: Json) -> None:
+    assert parse_overrides(json.dumps([entry]).encode(), "o.json", OVERRIDES_2020) == [entry]
 
 
 @pytest.mark.parametrize("entries, reason", [
@@ -84,13 +98,14 @@ def test_a_name_that_is_no_pattern_may_be_any_text() -> None:
 
 @pytest.mark.parametrize("pattern, most", [
     ("abc", 0), ("a?b|c", 1), ("[*+?]x", 0), (r"\*\+\(", 0), ("a*b+", 16), ("(?:a|b)c", 1),
-    ("(?<n>x)+", 8), ("a{3}", 0), ("a{1,9}", 8), ("a*?", 8)])
+    ("(?<n>x)+", 8), ("a{3}", 0), ("a{1,9}", 8), ("a*?", 8), ("[a]*", 8), ("[]*]+", 8), ("[*", 0),
+    ("(a)|b", 0), ("a)*", 8)])
 def test_the_effort_of_a_pattern_is_counted(pattern: str, most: float) -> None:
     assert effort(pattern) == most
 
 
 @pytest.mark.parametrize("pattern", [
-    "(a*)*", "((a|b)c)+", "(a?){9}", "a*a*a*a*", "(a|a)" * 28, "(?:x{1,}y)*"])
+    "a?" * 28, "(a*)*", "((a|b)c)+", "(a?){9}", "a*a*a*a*", "(a|a)" * 28, "(?:x{1,}y)*"])
 def test_a_pattern_that_could_run_for_hours_is_refused(pattern: str) -> None:
     assert effort(pattern) > 27
 
@@ -112,8 +127,20 @@ def test_in_2020_an_exact_name_comes_first_then_the_first_pattern() -> None:
         {"name": "(?<kind>Car|Bike)[0-9]", "nameMatching": "regex", "roughness": 1},
         {"name": ".*", "nameMatching": "regex", "roughness": 2},
         {"name": "Car2", "nameMatching": "exact", "roughness": 3}, {"name": "x", "roughness": 4}]
-    assert applied(OVERRIDES_2020, entries, "Car1", "Car2", "Car", "x", "y" * 300) == [
-        1, 3, 2, 4, None]
+    assert applied(OVERRIDES_2020, entries, "Car1", "Car2", "Car", "x", "y" * 256, "y" * 257) == [
+        1, 3, 2, 4, 2, None]
+
+
+@pytest.mark.parametrize("passed, refused", [(10.0, False), (10.1, True)])
+def test_patterns_that_take_too_long_are_given_up(
+        monkeypatch: pytest.MonkeyPatch, passed: float, refused: bool) -> None:
+    times = iter((100.0, 100.0 + passed))
+    monkeypatch.setattr("arr.emulator._ingestion.overrides.time.monotonic", lambda: next(times))
+    try:
+        assert applied(OVERRIDES_2020, [{"name": "A", "roughness": 1}], "A") == [1]
+        assert not refused
+    except IngestionError as error:
+        assert refused and "take too long to match" in str(error)
 
 
 def test_colours_merge_maps_are_ignored_and_generated_values_stay() -> None:
@@ -127,6 +154,13 @@ def test_colours_merge_maps_are_ignored_and_generated_values_stay() -> None:
     changed, _, _ = apply_overrides([material], [{"name": "A", "roughness": "<generated>"}],
                                     OVERRIDES_2019)
     assert changed == [material]
+
+
+def test_other_objects_are_replaced_and_a_generated_colour_stays() -> None:
+    material: Json = {"name": "A", "albedoColor": {"r": 1}, "emissiveColor": {**COLOR, "a": 1}}
+    entry: Json = {"name": "A", "albedoColor": "<generated>", "emissiveColor": COLOR}
+    changed, _, _ = apply_overrides([material], [entry], OVERRIDES_2019)
+    assert changed == [{"name": "A", "albedoColor": {"r": 1}, "emissiveColor": COLOR}]
 
 
 def materials(root: Path, model: Any, **files: Any) -> list[Any]:
@@ -185,10 +219,13 @@ def test_overrides_are_applied_in_the_materials_file(tmp_path: Path) -> None:
 
 def test_an_override_for_no_material_is_a_warning(tmp_path: Path) -> None:
     settings = {"ez": {"material-override": "o.json"}}
-    summary = run(tmp_path, {"m.gltf": triangle(), "ModelIngestionSettings.json": settings,
-                             "o.json": b'[{"name": "Pink"}]'})
-    assert summary.warnings == [
-        "No material is named 'Pink', so these overrides apply to nothing."]
+    for count, named in ((1, "'0'"), (8, ", ".join(f"'{i}'" for i in range(8))),
+                         (9, ", ".join(f"'{i}'" for i in range(8)) + " and so on, 9 in all")):
+        overrides = json.dumps([{"name": str(i)} for i in range(count)]).encode()
+        summary = run(tmp_path, {"m.gltf": triangle(), "ModelIngestionSettings.json": settings,
+                                 "o.json": overrides})
+        assert summary.warnings == [
+            f"No material is named {named}, so these overrides apply to nothing."]
 
 
 @pytest.mark.parametrize("material, reason", [

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from arr.emulator._ingestion.pipeline import IngestionError
-from arr.emulator._ingestion.settings import default_settings, parse_settings
+from arr.emulator._ingestion.settings import (
+    SETTINGS_2020, default_settings, parse_settings,
+)
 
 from ...support.models import Json, bounds, run, triangle
 
@@ -25,6 +27,31 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "sceneGraphMode": "dynamic", "generateCollisionMesh": True, "unlitMaterials": False,
         "axis": ["default", "default", "default"], "meshType": "merge",
         "numberOfMergedMeshes": 16}
+
+
+def test_the_defaults_of_2020_are_the_documented_ones() -> None:
+    assert default_settings(fbx=False, schema=SETTINGS_2020) == {
+        "scaling": 1.0, "recenterToOrigin": False,
+        "opaqueMaterialDefaultSidedness": "DoubleSided", "material-override": "",
+        "gammaToLinearMaterial": False, "gammaToLinearVertex": False,
+        "sceneGraphMode": "dynamic", "generateCollisionMesh": True, "unlitMaterials": False,
+        "axis": ["default", "default", "default"], "deduplicateMaterials": True,
+        "fbxAssumeMetallic": True, "metadataKeys": [], "vertex": {}}
+
+
+def test_nobody_shares_the_defaults_that_are_lists() -> None:
+    axis = default_settings(fbx=False)["axis"]
+    assert isinstance(axis, list)
+    axis.clear()
+    assert default_settings(fbx=False)["axis"] == ["default"] * 3
+
+
+@pytest.mark.parametrize("key, value, kept", [
+    ("scaling", "2", "2.0"), ("scaling", "1e-300", "1e-300"), ("numberOfMergedMeshes", "3.0", "3"),
+    ("numberOfMergedMeshes", "1", "1"), ("numberOfMergedMeshes", "2147483647", "2147483647"),
+    ("generateCollisionMesh", "false", "False")])
+def test_a_number_is_kept_in_the_type_of_its_default(key: str, value: str, kept: str) -> None:
+    assert repr(parse(f'{{"ez": {{"{key}": {value}}}}}')[key]) == kept
 
 
 def test_a_byte_order_mark_is_allowed() -> None:
@@ -64,6 +91,9 @@ def test_a_file_of_the_wrong_shape_is_refused(text: str, reason: str) -> None:
     ("unlitMaterials", "[]", "true or false"),
     ("axis", '["+x", "+y"]', "a list of three different axes"),
     ("axis", '"+x"', "a list of three different axes"),
+    ("axis", "3", "a list of three different axes"),
+    ("axis", '["+x", "+y"]', 'axes, each of "default", "+x", "-x", "+y", "-y", "+z", "-z", not'),
+    ("axis", '["+x", "+y", "+z", "+z"]', "a list of three different axes"),
     ("axis", '["+x", "+y", "z"]', "not ['+x', '+y', 'z']"),
     ("axis", '[1, 2, 3, 4, 5, 6]', "not [1, 2, 3, 4, 5, 6]"),
     ("axis", '[1, 2, 3, 4, 5, 6, 7]', "not a list"),
@@ -73,6 +103,7 @@ def test_a_file_of_the_wrong_shape_is_refused(text: str, reason: str) -> None:
     ("meshType", '"both"', '"merge" or "compact"'),
     ("numberOfMergedMeshes", "0", "an integer from 1"),
     ("numberOfMergedMeshes", "1.5", "an integer from 1"),
+    ("numberOfMergedMeshes", "2147483648", "an integer from 1"),
     ("numberOfMergedMeshes", "true", "an integer from 1"),
 ])
 def test_a_bad_value_says_what_it_must_be(key: str, value: str, reason: str) -> None:

@@ -90,7 +90,7 @@ def _are_names(parts: Sequence[str]) -> bool:
 
 def _allowed(host: str, patterns: Sequence[str]) -> bool:
     """Compare a host with names and patterns; ``*.`` stands for one or more labels."""
-    if not host or host.endswith(".") or ".." in host or host.startswith((".", "-")):
+    if host.endswith(".") or ".." in host or host.startswith((".", "-")):
         return False
     for pattern in patterns:
         pattern = pattern.lower()

@@ -19,13 +19,13 @@ def decode_data_uri(uri: str, where: str) -> Iterator[bytes]:
     comma = uri.find(",")
     if comma < 0:
         raise IngestionError(f"{where} is a data: URI without a comma.")
-    if uri[max(0, comma - 7):comma].lower() != ";base64":
-        if len(uri) - comma > MAX_ESCAPED_BYTES:
-            raise IngestionError(
-                f"{where} is a data: URI of {size_text(len(uri) - comma)} that is not base64.")
-        yield unquote_to_bytes(uri[comma + 1:])
-        return
     start = comma + 1
+    if uri[max(0, comma - 7):comma].lower() != ";base64":
+        if len(uri) - start > MAX_ESCAPED_BYTES:
+            raise IngestionError(
+                f"{where} is a data: URI of {size_text(len(uri) - start)} that is not base64.")
+        yield unquote_to_bytes(uri[start:])
+        return
     if uri.find("%", start) >= 0:
         uri, start = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), uri[start:]), 0
     tail = uri[max(start, len(uri) - 2):]
