@@ -6,8 +6,8 @@ import posixpath
 import re
 from typing import Iterator
 
-_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?://[^/]*)?")
-_DRIVE = re.compile(r"/*[A-Za-z][:|]")
+_ORIGIN = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]+:(?://[^/]*)?")
+_DRIVE = re.compile(r"\A/*[A-Za-z][:|]")
 _MAX_PARTS = 64  # folders further up are left out
 
 
@@ -16,8 +16,8 @@ def candidates(stored: str, folder: str) -> Iterator[str]:
 
     ``folder`` is the model's. Names that lead out of the container are passed over.
     """
-    path = _ORIGIN.sub("", stored.replace("\\", "/"), count=1)
-    parts = [part for part in _DRIVE.sub("", path, count=1).split("/") if part not in ("", ".")]
+    path = _ORIGIN.sub("", stored.replace("\\", "/"))
+    parts = [part for part in _DRIVE.sub("", path).split("/") if part not in ("", ".")]
     previous = ""
     for first in range(max(0, len(parts) - _MAX_PARTS), len(parts)):
         name = posixpath.normpath(posixpath.join(folder, *parts[first:]))

@@ -130,12 +130,39 @@ def test_a_compressed_member_is_refused_unread() -> None:
         read_archive(data)
 
 
-def test_members_that_overlap_are_refused() -> None:
-    data = bytearray(packed([("manifest.json", manifest([entry()])), ("files/m", b"x" * 99)]))
-    second = data.rindex(b"PK\x01\x02")
-    data[second + 42:second + 46] = bytes(4)  # the second member now begins where the first does
-    with pytest.raises(ArchiveError, match="overlap"):
+LEAST = packed([("manifest.json", manifest([entry()])), ("files/m", b"x")])
+
+
+@pytest.mark.parametrize("changes, reason", [
+    ({8: 1}, "The member 'files/m' is compressed or encrypted"),  # flags, method, two sizes
+    ({8: 8}, "is compressed or encrypted"), ({10: 8}, "is compressed or encrypted"),
+    ({20: 2}, "is compressed or encrypted"), ({24: 2}, "is compressed or encrypted"),
+    ({20: 200, 24: 200}, "A member of the archive reaches beyond its end"),
+    ({42: 0, 43: 0}, "The members of the archive overlap")])
+def test_a_directory_of_members_that_says_else_is_refused(
+        changes: Dict[int, int], reason: str) -> None:
+    data = bytearray(LEAST)
+    last = data.rindex(b"PK\x01\x02")
+    for place, number in changes.items():
+        data[last + place] = number
+    with pytest.raises(ArchiveError, match=reason):
         read_archive(bytes(data))
+
+
+@pytest.mark.parametrize("limit, least", [("_MAX_MEMBERS", 2), ("_MAX_MANIFEST", len(
+    manifest([entry()])))])
+def test_a_limit_may_be_reached(
+        monkeypatch: pytest.MonkeyPatch, limit: str, least: int) -> None:
+    monkeypatch.setattr(f"arr.emulator._ingestion.archive.{limit}", least)
+    read_archive(LEAST).close()
+    monkeypatch.setattr(f"arr.emulator._ingestion.archive.{limit}", least - 1)
+    with pytest.raises(ArchiveError, match="has more than 1 members|it has no manifest.json"):
+        read_archive(LEAST)
+
+
+def test_an_archive_says_what_it_is() -> None:
+    with read_archive(LEAST) as archive:
+        assert repr(archive) == "<Archive of m, 1 files>"
 
 
 def test_changed_content_is_found_by_its_digest(tmp_path: Path) -> None:

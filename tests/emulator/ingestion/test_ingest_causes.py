@@ -241,6 +241,24 @@ def test_a_missing_model_among_blobs_is_told_apart(
     assert "Model not found" in str(error) and error.cause == ASSET
 
 
+# -- texts -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value, text", [
+    ({"a": 1}, "an object"), ([1], "a list"), (None, "null"), (True, "true"), (1.5, "1.5"),
+    ("a\n", r"'a\n'"), ("x" * 118, f"'{'x' * 118}'"), ("x" * 119, f"'{'x' * 116}..."),
+    ("x" * 5000, f"'{'x' * 116}..."), (10 ** 119, str(10 ** 119)), (10 ** 120, f"1{'0' * 116}...")])
+def test_a_value_is_shown_in_120_characters(value: object, text: str) -> None:
+    assert refusals.shown(value) == text
+
+
+@pytest.mark.parametrize("size, text", [
+    (0, "0 bytes"), (1 << 20, "1.0 MiB"), ((1 << 20) - 1, "1,048,575 bytes"),
+    (2000 << 20, "2,000.0 MiB"), (3 << 19, "1.5 MiB")])
+def test_a_size_is_told_in_bytes_or_mebibytes(size: int, text: str) -> None:
+    assert refusals.size_text(size) == text
+
+
 # -- the error -------------------------------------------------------------------------------
 
 

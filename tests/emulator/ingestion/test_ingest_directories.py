@@ -12,7 +12,9 @@ from typing import Any, List
 
 import pytest
 
-from arr.emulator._ingestion.refusals import IngestionError, MissingFile, NoAccess
+from arr.emulator._ingestion.refusals import (
+    IngestionError, MissingFile, NoAccess, NotAFile,
+)
 from arr.emulator._ingestion.containers import handles, open_container
 from arr.emulator._ingestion.containers.base import Container, check_name
 from arr.emulator._ingestion.pipeline import ingest
@@ -170,6 +172,10 @@ def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
         check_name(name, "modelName")
 
 
+def test_a_name_may_have_1024_characters() -> None:
+    assert check_name("a" * 1024, "modelName") == "a" * 1024
+
+
 def test_a_missing_file_is_told_apart(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     for name in ("gone", "gone/deeper", "file/deeper", "n" * 300):
@@ -185,6 +191,7 @@ def test_a_directory_is_not_read(tmp_path: Path) -> None:
 
 def test_a_file_above_the_limit_is_refused(tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(bytes(101))
+    assert read(tmp_path, "big", limit=101) == bytes(101)
     with pytest.raises(IngestionError, match="too large: it has 101 bytes, and 100 bytes"):
         read(tmp_path, "big")
 
@@ -224,6 +231,13 @@ def test_a_link_inside_the_container_is_followed(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     (tmp_path / "link").symlink_to("file")
     assert read(tmp_path, "link") == b"x"
+
+
+@posix
+def test_a_link_to_the_container_itself_is_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "self").symlink_to(tmp_path)
+    with pytest.raises(NotAFile, match="'self' is not a regular file but a directory"):
+        read(tmp_path, "self")
 
 
 @posix
@@ -277,6 +291,19 @@ def test_a_missing_model_is_answered_with_some_names_that_are_there(tmp_path: Pa
     files = {f"m{i}": b"x" for i in range(12)}
     with pytest.raises(IngestionError, match="Model not found: 'gone'.*'m0', 'm1'.* and 4 more"):
         run(tmp_path, {**files}, model="gone")
+
+
+@pytest.mark.parametrize("count, text", [
+    (1, "which has 'a'."), (8, "which has 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'."),
+    (9, "which has 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h' and 1 more."),
+    (10, "'h' and 2+ more.")])
+def test_at_most_eight_names_are_told(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, text: str) -> None:
+    for module in ("files", "pipeline"):
+        monkeypatch.setattr(f"arr.emulator._ingestion.{module}.LISTED", 10)
+    with pytest.raises(IngestionError) as caught:
+        run(tmp_path, {name: b"x" for name in "abcdefghijk"[:count]}, model="gone")
+    assert str(caught.value).endswith(text)
 
 
 def test_progress_rises_to_one_with_texts(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from ...support.models import run, triangle
     ("file:///C:/x/t.png", "", ["x/t.png", "t.png"]),
     ("file://host/x/t.png", "", ["x/t.png", "t.png"]),
     ("\\\\host\\x\\t.png", "", ["host/x/t.png", "x/t.png", "t.png"]),
+    ("a/bc:d/t.png", "", ["a/bc:d/t.png", "bc:d/t.png", "t.png"]),
     ("./x/./t.png", "", ["x/t.png", "t.png"]),
     ("a/../t.png", "", ["t.png"]),
     ("../..", "m", []), ("", "m", []), ("..", "", []), ("/", "", []),
@@ -36,6 +37,32 @@ def test_the_longest_suffix_comes_first(stored: str, folder: str, names: list[st
 
 def test_no_path_has_more_suffixes_than_a_few() -> None:
     assert len(list(candidates("a/" * 2000 + "t.png", ""))) == 64
+
+
+def test_a_picture_by_two_paths_is_one_file(tmp_path: Path) -> None:
+    paths = ["t.png", "./t.png", "x/../t.png", "t.png"]
+    summary = run(tmp_path, {
+        "m.gltf": triangle(
+            images=[{"uri": path} for path in paths],
+            textures=[{"source": index} for index in range(4)],
+            materials=[{"normalTexture": {"index": index}} for index in range(4)]),
+        "t.png": b"png"})
+    assert not summary.warnings and len(summary.files) == 2
+    assert [each.values["normalMap"] for each in summary.info.material_list] == ["t.png"] * 4
+
+
+@pytest.mark.parametrize("size, reason", [
+    (4096, ""), (4097, "buffers[0].uri is longer than 4096 characters.")])
+def test_a_uri_has_at_most_4096_characters(tmp_path: Path, size: int, reason: str) -> None:
+    uri = "m.bin?".ljust(size, "x")
+    files: Any = {"m.gltf": triangle(buffers=[{"byteLength": 42, "uri": uri}]),
+                  "m.bin": bytes(42)}
+    if reason:
+        with pytest.raises(IngestionError) as caught:
+            run(tmp_path, files)
+        assert str(caught.value).endswith(reason)
+    else:
+        assert [file.name for file in run(tmp_path, files).files] == ["m.bin", "m.gltf"]
 
 
 def packed(root: Path, uri: str, *files: str) -> tuple[list[str], int]:
