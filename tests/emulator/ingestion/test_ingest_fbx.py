@@ -200,11 +200,16 @@ def test_no_more_of_a_string_is_kept_than_is_looked_at(monkeypatch: pytest.Monke
 
 
 def test_a_packed_array_may_come_in_many_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = binary(scene(Record("Geometry", (Packed([0.0] * 5_000 + [1.5]),))))
-    for size in (7, 64, 1000):
-        monkeypatch.setattr(fbx_binary, "CHUNK", size)
-        with Spool() as spool:
-            assert describe_fbx(spool, spool.add("m", [data]).span, "m").meshes == 2
+    chunks = Spool.chunks
+    for values in ([0.0] * 4_999 + [1.5], [random.Random(1).random() for _ in range(200)]):
+        data = binary(scene(Record("Geometry", (Packed(values),))))
+        for size in (1, 7, 8, 64, 1000):
+            monkeypatch.setattr(fbx_binary, "CHUNK", size)
+            for step in (1, 3, 1 << 20):
+                monkeypatch.setattr(
+                    Spool, "chunks", lambda self, span, step=step: chunks(self, span, step))
+                with Spool() as spool:
+                    assert describe_fbx(spool, spool.add("m", [data]).span, "m").meshes == 2
 
 
 def test_more_materials_than_documented_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

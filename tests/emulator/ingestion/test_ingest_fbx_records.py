@@ -86,7 +86,8 @@ def test_an_array_has_as_many_values_as_it_says(kind: bytes, width: int) -> None
     data = bytes(3 * width)
     pressed = zlib.compress(data)
     for good in (array(kind, 3, 0, 0, data), array(kind, 3, 0, len(data), data),
-                 array(kind, 3, 1, len(pressed), pressed), array(kind, 0, 0, 0, b"")):
+                 array(kind, 3, 1, len(pressed), pressed), array(kind, 0, 0, 0, b""),
+                 array(kind, 0, 1, 8, zlib.compress(b""))):
         assert kept(binary([Record("A", (good, "b"))])) == [("A", ["b"])]
         assert kept(binary([Record("A", ("b", good))])) == [("A", ["b"])]
     for bad in (array(kind, 3, 2, len(pressed), pressed), array(kind, 3, 0, 1, data[1:]),
@@ -129,6 +130,7 @@ def changed(data: bytes, place: int, number: int) -> bytes:
     (changed(ONE, 42, 0), "41 does not end where its values do"),
     (changed(ONE, 42, 2), "41 does not end where its values do"),
     (changed(ONE, 42, 1 << 31), "41 does not end where its values do"),
+    (changed(ONE[:47], 42, 2), "41 does not end where its values do"),
     (binary([Record("A", (Raw(b"i" + bytes(11)),))]), "42 ends inside a value"),
     (changed(TWO, 27, 67), "55 closes the list around it too early"),
     (changed(TWO, 27, 69), "55 closes the list around it too early"),

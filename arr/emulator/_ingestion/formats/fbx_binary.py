@@ -159,11 +159,6 @@ class _Walk:
                 while chunk and not unpacker.eof and expected >= 0:
                     expected -= len(unpacker.decompress(chunk, CHUNK))
                     chunk = unpacker.unconsumed_tail
-            while not unpacker.eof and expected >= 0:
-                more = len(unpacker.decompress(unpacker.unconsumed_tail, CHUNK))
-                if not more:
-                    break
-                expected -= more
         except zlib.error:
             pass  # so it has not come to its end
         if expected or not unpacker.eof:
