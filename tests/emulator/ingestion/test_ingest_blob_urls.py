@@ -110,19 +110,21 @@ def test_names_below_localhost_are_this_machine_without_dns(
     assert set(asked) == {"127.0.0.1"}
 
 
+@pytest.mark.parametrize("listening, found", [
+    (["::1"], "::1"), (["127.0.0.1", "::1"], "127.0.0.1"), ([], "127.0.0.1")])
 def test_a_name_below_localhost_may_listen_on_the_other_address(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch: pytest.MonkeyPatch, listening: List[str], found: str) -> None:
     class Connection:
         def close(self) -> None:
             pass
 
     def connect(address: Any, timeout: float) -> Connection:
-        if address[0] != "::1":
+        if address[0] not in listening:
             raise ConnectionRefusedError
         return Connection()
 
     monkeypatch.setattr(socket, "create_connection", connect)
-    assert _local._listening(10000) == "::1"
+    assert _local._listening(10000) == found
 
 
 def test_a_refused_host_is_answered_with_the_allowed_ones() -> None:

@@ -65,6 +65,20 @@ def test_a_uri_has_at_most_4096_characters(tmp_path: Path, size: int, reason: st
         assert [file.name for file in run(tmp_path, files).files] == ["m.bin", "m.gltf"]
 
 
+@pytest.mark.parametrize("uri, reason", [
+    *((uri, f"must be relative to the model, inside the container, not {uri!r}.") for uri in (
+        "http:m.bin", "http://host/m.bin", "//host/m.bin", "//host", "/m.bin", "C:m.bin")),
+    *((uri, f"leads out of the container: {uri!r}.") for uri in (
+        "../..", "../../m.bin", "a/../../../m.bin", "%2e%2e/../m.bin")),
+    ("%ff", "is not a valid URI: '%ff'."), ("", "is empty: give the path of a file in the contain"),
+    ("..m.bin", "names the file 'sub/..m.bin', which is not in the input container.")])
+def test_a_file_that_a_model_needs_lies_in_the_container(
+        tmp_path: Path, uri: str, reason: str) -> None:
+    with pytest.raises(IngestionError) as caught:
+        run(tmp_path, {"sub/m": triangle(buffers=[{"byteLength": 42, "uri": uri}])})
+    assert f"buffers[0].uri {reason}" in str(caught.value)
+
+
 def packed(root: Path, uri: str, *files: str) -> tuple[list[str], int]:
     summary = run(root, {"sub/m.gltf": triangle(images=[{"uri": uri}]),
                          **{name: b"png" for name in files}})

@@ -16,17 +16,16 @@ _ESCAPED = re.compile("%(2B|2F|3D)", re.IGNORECASE)
 
 def decode_data_uri(uri: str, where: str) -> Iterator[bytes]:
     """Yield the bytes in a ``data:`` URI, piece by piece: one may be as large as a file."""
-    comma = uri.find(",")
-    if comma < 0:
+    start = uri.find(",") + 1
+    if not start:
         raise IngestionError(f"{where} is a data: URI without a comma.")
-    start = comma + 1
-    if uri[max(0, comma - 7):comma].lower() != ";base64":
+    if not uri[:start].lower().endswith(";base64,"):
         if len(uri) - start > MAX_ESCAPED_BYTES:
             raise IngestionError(
                 f"{where} is a data: URI of {size_text(len(uri) - start)} that is not base64.")
         yield unquote_to_bytes(uri[start:])
         return
-    if uri.find("%", start) >= 0:
+    if "%" in uri:
         uri, start = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), uri[start:]), 0
     tail = uri[max(start, len(uri) - 2):]
     padding = len(tail) - len(tail.rstrip("="))
