@@ -152,7 +152,7 @@ class ModelFiles:
 
     def _load(self, path: str) -> Span:
         if path not in self._files:
-            chunks = self._source.chunks(path, max(0, MAX_MODEL_BYTES - self.spool.size))
+            chunks = self._source.chunks(path, MAX_MODEL_BYTES - self.spool.size)
             file = self.spool.add(path, chunks)
             if _POINTER.match(self.spool.read(file.span.part(0, min(100, file.span.size)))):
                 raise PointerFile(
