@@ -192,6 +192,17 @@ def test_a_file_may_name_no_creator() -> None:
                 assert describe_fbx(spool, file, "m").generator == ""
 
 
+def test_objects_of_each_kind_are_counted() -> None:
+    empty = [each._replace(inside=()) for each in scene()]
+    for kind, counts in (("Geometry", (1, 0, 0, 0)), ("Material", (0, 1, 0, 0)),
+                         ("Texture", (0, 0, 1, 0)), ("Model", (0, 0, 0, 1))):
+        objects = Record("Objects", (), (Record(kind),))
+        data = binary([objects if each.name == "Objects" else each for each in empty])
+        with Spool() as spool:
+            info = describe_fbx(spool, spool.add("m", [data]).span, "m")
+        assert (info.meshes, info.materials, info.textures, info.nodes) == counts
+
+
 @pytest.mark.parametrize("limit, kind, text", [
     ("MAX_OBJECTS", "Light", "more than 2 objects of the kind Light."),
     ("MAX_MATERIALS", "Material", "more than 2 objects of the kind Material."),
@@ -236,6 +247,11 @@ def clip(name: str, *members: Tuple[str, object]) -> Record:
 def test_a_picture_in_the_file_is_known_by_the_end_of_its_path(video: Record) -> None:
     assert pictures(texture("..\\a.png"), video) == []
     assert pictures(video, texture("b.png")) == [("Texture 'T'", ("b.png",))]
+
+
+def test_the_first_text_of_a_path_counts() -> None:
+    members = (Record("RelativeFilename", (b"raw", "", "a.png", "b.png")), Record("FileName"))
+    assert pictures(Record("Texture", ("T",), members)) == [("Texture 'T'", ("a.png",))]
 
 
 @pytest.mark.parametrize("content", [(), (("Content", b""),), (("Thumbnail", b"png"),)])

@@ -53,6 +53,22 @@ def test_a_text_may_reach_each_limit(
     assert refused(load, data) == reason
 
 
+@pytest.mark.parametrize("load", [lambda data: load_json(data, "It"), streamed])
+@pytest.mark.parametrize("data, reason", [
+    (b"\xef\xbb\xbf[1]", ""), (b"\xef\xbb\xbf[\xff]", "It is not UTF-8 text: invalid byte at "),
+    (b"[1,\xff]", "It is not UTF-8 text: invalid byte at offset 3."),
+    (b"[" * 100_000, "It is nested too deeply to be read."),
+    (b"[Infinity]", "It is not valid JSON: Infinity is not a JSON number."),
+    (b"[1] 2", "It is not valid JSON: "), (b"\xef\xbb", "It is not UTF-8 text: "),
+    (b"", "It is not valid JSON: ")])
+def test_a_text_is_json_in_utf_8(
+        load: Callable[[bytes], object], data: bytes, reason: str) -> None:
+    if reason:
+        assert refused(load, data).startswith(reason)
+    else:
+        assert load(data) == [1]
+
+
 @pytest.mark.parametrize("size", range(1, 8))
 @pytest.mark.parametrize("text", [
     "1", "-1", "1e5", "1e+5", "1E-57", "1.5", "-1.25e-300", "0.5e+0", "12345678", "[1e+5]",
