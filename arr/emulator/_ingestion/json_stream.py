@@ -185,6 +185,6 @@ class JsonStream:
         text = str(error)
         if isinstance(error, json.JSONDecodeError):
             text = f"{error.msg} at character {self._passed + error.pos:,}"
-        elif "int_max_str_digits" in text or "limit" in text:
+        elif "limit" in text:
             text = "a number has too many digits"
         return IngestionError(f"{self._what} is not valid JSON: {text}.")

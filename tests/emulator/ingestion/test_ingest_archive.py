@@ -130,6 +130,7 @@ def test_a_compressed_member_is_refused_unread() -> None:
         read_archive(data)
 
 
+MANIFEST = len(manifest([entry()]))
 LEAST = packed([("manifest.json", manifest([entry()])), ("files/m", b"x")])
 
 
@@ -138,6 +139,7 @@ LEAST = packed([("manifest.json", manifest([entry()])), ("files/m", b"x")])
     ({8: 8}, "is compressed or encrypted"), ({10: 8}, "is compressed or encrypted"),
     ({20: 2}, "is compressed or encrypted"), ({24: 2}, "is compressed or encrypted"),
     ({20: 200, 24: 200}, "A member of the archive reaches beyond its end"),
+    ({42: (29 + MANIFEST) & 255, 43: (29 + MANIFEST) >> 8}, "The members of the archive overlap"),
     ({42: 0, 43: 0}, "The members of the archive overlap")])
 def test_a_directory_of_members_that_says_else_is_refused(
         changes: Dict[int, int], reason: str) -> None:
@@ -149,8 +151,7 @@ def test_a_directory_of_members_that_says_else_is_refused(
         read_archive(bytes(data))
 
 
-@pytest.mark.parametrize("limit, least", [("_MAX_MEMBERS", 2), ("_MAX_MANIFEST", len(
-    manifest([entry()])))])
+@pytest.mark.parametrize("limit, least", [("_MAX_MEMBERS", 2), ("_MAX_MANIFEST", MANIFEST)])
 def test_a_limit_may_be_reached(
         monkeypatch: pytest.MonkeyPatch, limit: str, least: int) -> None:
     monkeypatch.setattr(f"arr.emulator._ingestion.archive.{limit}", least)
@@ -158,6 +159,14 @@ def test_a_limit_may_be_reached(
     monkeypatch.setattr(f"arr.emulator._ingestion.archive.{limit}", least - 1)
     with pytest.raises(ArchiveError, match="has more than 1 members|it has no manifest.json"):
         read_archive(LEAST)
+
+
+def test_a_file_beyond_the_first_zip_format_is_written_in_the_later_one(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 100)
+    run(tmp_path, {"m.gltf": triangle()})
+    with read_archive(tmp_path / "out" / "m.ezArchive") as archive:
+        assert len(archive.read("m.gltf")) > 100
 
 
 def test_an_archive_says_what_it_is() -> None:

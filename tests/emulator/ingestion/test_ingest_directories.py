@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import Any, List
+from typing import Any
 
 import pytest
 
@@ -17,9 +17,6 @@ from arr.emulator._ingestion.refusals import (
 )
 from arr.emulator._ingestion.containers import handles, open_container
 from arr.emulator._ingestion.containers.base import Container, check_name
-from arr.emulator._ingestion.pipeline import ingest
-
-from ...support.models import run, triangle
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX files")
 
@@ -196,6 +193,27 @@ def test_a_file_above_the_limit_is_refused(tmp_path: Path) -> None:
         read(tmp_path, "big")
 
 
+def test_a_file_is_refused_before_it_is_read_or_when_it_grows(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arr.emulator._ingestion.containers.directory.CHUNK", 4)
+    (tmp_path / "file").write_bytes(bytes(10))
+    with pytest.raises(IngestionError, match="it has 10 bytes, and 6 bytes may still be read"):
+        next(container(tmp_path).chunks("file", 6))
+    (tmp_path / "file").write_bytes(bytes(4))
+    chunks = container(tmp_path).chunks("file", 6)
+    assert next(chunks) == bytes(4)
+    with open(tmp_path / "file", "ab") as file:
+        file.write(bytes(4))
+    with pytest.raises(IngestionError, match="it has 8 bytes, and 6 bytes may still be read"):
+        next(chunks)
+
+
+@posix
+def test_a_name_may_hold_a_colon(tmp_path: Path) -> None:
+    (tmp_path / "ab:c").write_bytes(b"x")
+    assert read(tmp_path, "ab:c") == b"x"
+
+
 @posix
 def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
     getattr(os, "mkfifo")(tmp_path / "pipe")
@@ -285,51 +303,6 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path: Path) -> 
     with pytest.raises(RuntimeError):
         container(tmp_path).write("out", Broken(), 1)
     assert os.listdir(tmp_path) == ["out"] and (tmp_path / "out").read_bytes() == b"old"
-
-
-def test_a_missing_model_is_answered_with_some_names_that_are_there(tmp_path: Path) -> None:
-    files = {f"m{i}": b"x" for i in range(12)}
-    with pytest.raises(IngestionError, match="Model not found: 'gone'.*'m0', 'm1'.* and 4 more"):
-        run(tmp_path, {**files}, model="gone")
-
-
-@pytest.mark.parametrize("count, text", [
-    (1, "which has 'a'."), (8, "which has 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'."),
-    (9, "which has 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h' and 1 more."),
-    (10, "'h' and 2+ more.")])
-def test_at_most_eight_names_are_told(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, text: str) -> None:
-    for module in ("files", "pipeline"):
-        monkeypatch.setattr(f"arr.emulator._ingestion.{module}.LISTED", 10)
-    with pytest.raises(IngestionError) as caught:
-        run(tmp_path, {name: b"x" for name in "abcdefghijk"[:count]}, model="gone")
-    assert str(caught.value).endswith(text)
-
-
-def test_progress_rises_to_one_with_texts(tmp_path: Path) -> None:
-    run(tmp_path, {"m.gltf": triangle(buffers=[{"byteLength": 42, "uri": "m.bin"}]),
-                   "m.bin": bytes(42)})
-    seen: List[object] = []
-    done = ingest("m.gltf", (tmp_path / "in").as_uri(), (tmp_path / "out").as_uri(),
-                  container_root=tmp_path, allowed_hosts=(),
-                  report=lambda progress, text: seen.append((progress, text)))
-    assert seen == [
-        (0.0, "opening the containers"), (0.05, "listing the input container"),
-        (0.1, "reading m.gltf"), (0.3, "checking m.gltf"), (0.3, "reading m.bin"),
-        (0.6, "packing 2 files"), (0.8, f"writing m.ezArchive, {done.archive_size:,} bytes"),
-        (1.0, "wrote m.ezArchive")]
-
-
-def test_what_report_raises_ends_the_work(tmp_path: Path) -> None:
-    class Stop(Exception):
-        pass
-
-    def report(progress: float, text: str) -> None:
-        raise Stop
-
-    with pytest.raises(Stop):
-        ingest("m", tmp_path.as_uri(), tmp_path.as_uri(), container_root=tmp_path,
-               allowed_hosts=(), report=report)
 
 
 @posix

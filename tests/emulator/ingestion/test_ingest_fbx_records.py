@@ -176,6 +176,10 @@ def test_versions_from_7_1_to_9_9_are_read(make: Callable[[int], bytes]) -> None
         assert f"is of FBX version {name};" in refused(make(version))
 
 
+def test_an_old_title_is_refused_whatever_the_version_behind_it() -> None:
+    assert "is of FBX version 6.1;" in refused(ascii_file(scene(), title="6.1.0"))
+
+
 @pytest.mark.parametrize("text, reason", [
     (b"99999", "is of FBX version 99.9"), (b"100000", "its FBXVersion is missing"),
     (b"7.4", "its FBXVersion is missing")])
@@ -296,3 +300,13 @@ def test_a_foreign_byte_is_named_with_its_place(
     assert refused(data + byte + b"\"\n" + bytes(9)) == (
         f"'m.fbx' is damaged: the byte {byte!r} at offset {len(data):,} is none of an ASCII FBX "
         "file.")
+
+
+@pytest.mark.parametrize("data, what", [
+    (b",", "a comma stands at its beginning"), (b"}", "a brace that closes nothing stands at"),
+    (b"A: 1 2", "'2' stands behind A"), (b"A: 1 2,3\n", "a row of numbers stands behind A"),
+    (b"A: {B: 1, {}}", "a block without a name stands behind B")])
+def test_what_stands_between_records_is_named(data: bytes, what: str) -> None:
+    reason = refused(b"; FBX 7.4.0 project file\n" + data)
+    assert reason.startswith(f"'m.fbx' is damaged or truncated: {what}")
+    assert reason.endswith(", where a record should begin.")

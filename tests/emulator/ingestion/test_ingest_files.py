@@ -1,14 +1,18 @@
-"""The files of a model: each is asked for once, within limits, and named when it is missing."""
+"""The files of a model: asked for once, within limits, named when missing; what is told."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import BinaryIO, Dict, Iterator, List, Sequence, Tuple
 
 import pytest
 
 from arr.emulator._ingestion.files import ModelFiles
+from arr.emulator._ingestion.pipeline import ingest
 from arr.emulator._ingestion.refusals import FileRefused, IngestionError, MissingFile
 from arr.emulator._ingestion.spool import Spool
+
+from ...support.models import run, triangle
 
 FILES = "arr.emulator._ingestion.files"
 
@@ -154,3 +158,48 @@ def test_an_empty_container_is_told(spool: Spool) -> None:
         Case(spool).files.model_file()
     assert str(caught.value) == (
         "Model not found: 'm' is not in the input container, which is empty.")
+
+
+def test_a_missing_model_is_answered_with_some_names_that_are_there(tmp_path: Path) -> None:
+    files = {f"m{i}": b"x" for i in range(12)}
+    with pytest.raises(IngestionError, match="Model not found: 'gone'.*'m0', 'm1'.* and 4 more"):
+        run(tmp_path, {**files}, model="gone")
+
+
+@pytest.mark.parametrize("count, text", [
+    (1, "which has 'a'."), (8, "which has 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'."),
+    (9, "which has 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h' and 1 more."),
+    (10, "'h' and 2+ more.")])
+def test_at_most_eight_names_are_told(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, text: str) -> None:
+    for module in ("files", "pipeline"):
+        monkeypatch.setattr(f"arr.emulator._ingestion.{module}.LISTED", 10)
+    with pytest.raises(IngestionError) as caught:
+        run(tmp_path, {name: b"x" for name in "abcdefghijk"[:count]}, model="gone")
+    assert str(caught.value).endswith(text)
+
+
+def test_progress_rises_to_one_with_texts(tmp_path: Path) -> None:
+    run(tmp_path, {"m.gltf": triangle(buffers=[{"byteLength": 42, "uri": "m.bin"}]),
+                   "m.bin": bytes(42)})
+    seen: List[object] = []
+    done = ingest("m.gltf", (tmp_path / "in").as_uri(), (tmp_path / "out").as_uri(),
+                  container_root=tmp_path, allowed_hosts=(),
+                  report=lambda progress, text: seen.append((progress, text)))
+    assert seen == [
+        (0.0, "opening the containers"), (0.05, "listing the input container"),
+        (0.1, "reading m.gltf"), (0.3, "checking m.gltf"), (0.3, "reading m.bin"),
+        (0.6, "packing 2 files"), (0.8, f"writing m.ezArchive, {done.archive_size:,} bytes"),
+        (1.0, "wrote m.ezArchive")]
+
+
+def test_what_report_raises_ends_the_work(tmp_path: Path) -> None:
+    class Stop(Exception):
+        pass
+
+    def report(progress: float, text: str) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        ingest("m", tmp_path.as_uri(), tmp_path.as_uri(), container_root=tmp_path,
+               allowed_hosts=(), report=report)

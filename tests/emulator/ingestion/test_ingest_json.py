@@ -158,6 +158,8 @@ def test_a_data_uri_is_decoded(uri: str, data: bytes) -> None:
     ("data:;base64,Y", "not valid base64: one character too many ends it."),
     ("data:;base64,YQ=", "not valid base64: 2 of = would have to end it, not 1."),
     ("data:;base64,YQ", "not valid base64: 2 of = would have to end it, not 0."),
+    ("data:;base64,YQ===", "not valid base64: it holds '=', and base64 consists of letters, "
+     "digits, + and /, with = at the end only."),
     ("data:;base64,YWJj=", "not valid base64: 0 of = would have to end it, not 1."),
     ("data:;base64,YW,j", "not valid base64: it holds ',', and base64 consists of letters, "
      "digits, + and /, with = at the end only.")])
