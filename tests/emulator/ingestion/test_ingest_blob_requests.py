@@ -113,6 +113,15 @@ def test_proxies_and_authorities_of_the_environment_are_for_other_machines(
     assert caught.value.args == (proxies, True, False)
 
 
+def test_a_closed_container_has_closed_its_connections(
+        storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: List[object] = []
+    container = storage.answers(status(200))
+    monkeypatch.setattr(requests.Session, "close", lambda session: closed.append(session))
+    container.close()
+    assert len(closed) == 1
+
+
 # -- when they are given up ------------------------------------------------------------------
 
 

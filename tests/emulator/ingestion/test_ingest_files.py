@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import BinaryIO, Dict, Iterator, List, Sequence, Tuple
 
@@ -60,6 +61,17 @@ class Case:
 def spool() -> Iterator[Spool]:
     with Spool() as spool:
         yield spool
+
+
+def test_a_spool_keeps_files_apart(spool: Spool) -> None:
+    first, second = spool.add("a", [b"ab", b"", b"c"]), spool.add("b", iter([b"defg"]))
+    third = spool.add("c", [])
+    assert (first.name, first.span, second.span, third.span) == ("a", (0, 3), (3, 4), (7, 0))
+    assert first.sha256 == hashlib.sha256(b"abc").hexdigest() and spool.size == 7
+    assert spool.read(first.span) == b"abc" and spool.read(second.span.part(1, 2)) == b"ef"
+    assert list(spool.chunks(first.span, 2)) == [b"ab", b"c"]
+    assert list(spool.chunks(second.span, 2)) == [b"de", b"fg"]
+    assert list(spool.chunks(third.span)) == []
 
 
 def test_a_file_is_asked_for_once(spool: Spool) -> None:

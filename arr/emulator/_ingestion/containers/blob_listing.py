@@ -24,7 +24,6 @@ class _Reader:
         self.marker = ""
         self._path: list[str] = []
         self._text: list[str] = []
-        self._encoded = False
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self._path.append(tag)
@@ -41,7 +40,6 @@ class _Reader:
         elif self._path == ["EnumerationResults", "NextMarker"]:
             self.marker = text.strip()
         self._path.pop()
-        self._text.clear()
 
     def close(self) -> None:
         pass
