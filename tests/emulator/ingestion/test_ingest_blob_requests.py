@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
@@ -12,6 +13,7 @@ from werkzeug import Request, Response
 
 from arr.emulator._ingestion.containers import blob as _blob
 from arr.emulator._ingestion.containers.blob import BlobContainer
+from arr.emulator._ingestion.containers.blob_requests import Reply
 from arr.emulator._ingestion.refusals import IngestionError, MissingFile, NoAccess
 
 from ...support.blob_storage import HOSTS, SAS, Storage, blob, status
@@ -168,6 +170,25 @@ def test_a_request_that_fails_says_why(
     monkeypatch.setattr(requests.Session, "request", fail)
     assert refusal(read, storage.answers(status(200))) == reason
     assert len(sent) == tries
+
+
+def test_no_more_of_an_answer_is_read_than_is_wanted() -> None:
+    class Endless:
+        def __init__(self) -> None:
+            self.asked: List[int] = []
+
+        def read(self, size: int, decode_content: bool) -> bytes:
+            self.asked.append(size)
+            return b"x" * size
+
+    raw = Endless()
+    answer: Any = SimpleNamespace(raw=raw, status_code=200, headers={})
+    reply = Reply(answer, lambda: None)
+    assert list(reply.chunks(10, 4)) == [b"xxxx", b"xxxx", b"xx"] and raw.asked == [4, 4, 2]
+    raw.asked.clear()
+    with pytest.raises(IngestionError, match="larger than 5 bytes"):
+        reply.body(5)
+    assert raw.asked == [6]
 
 
 # -- what refusals say -----------------------------------------------------------------------

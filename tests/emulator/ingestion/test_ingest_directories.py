@@ -12,9 +12,7 @@ from typing import Any
 
 import pytest
 
-from arr.emulator._ingestion.refusals import (
-    IngestionError, MissingFile, NoAccess, NotAFile,
-)
+from arr.emulator._ingestion.refusals import IngestionError, MissingFile, NoAccess, NotAFile
 from arr.emulator._ingestion.containers import handles, open_container
 from arr.emulator._ingestion.containers.base import Container, check_name
 
@@ -103,6 +101,17 @@ def test_a_file_that_cannot_be_read_says_why(
     with pytest.raises(IngestionError) as caught:
         read(tmp_path, "m")
     assert type(caught.value) is kind and reason in str(caught.value)
+
+
+def test_a_directory_that_cannot_be_opened_as_a_file_is_told(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "as Windows says")
+
+    (tmp_path / "sub").mkdir()
+    monkeypatch.setattr(handles, "open_file", fail)
+    with pytest.raises(NotAFile, match="'sub' is not a regular file but a directory"):
+        read(tmp_path, "sub")
 
 
 def test_names_are_sorted_and_limited(tmp_path: Path) -> None:
@@ -285,6 +294,14 @@ def test_the_written_file_has_ordinary_permissions(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o644
+
+
+def test_a_draft_takes_the_place_of_no_file(tmp_path: Path) -> None:
+    place = handles.open_root(str(tmp_path))
+    os.close(handles.create_file(place, "draft"))
+    with pytest.raises(FileExistsError):
+        handles.create_file(place, "draft")
+    handles.close(place)
 
 
 def test_a_directory_in_the_way_of_the_output_is_named(tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ def test_a_stream_reads_what_the_library_reads(
 
 @pytest.mark.parametrize("data, reason", [
     (b"", "{ expected at character 0, not its end"), (b"[]", "{ expected"),
-    (b'{"a":1', ", or } expected"), (b'{"a":[1', ", or ] expected"), (b'{"a":[1 2]}', ", or ]"),
+    (b'{"a":1', ", or } expected"), (b'{"a":[1', ", or ] expected"),
+    (b'{"a":[1 2]}', ", or ] expected at character 8, not '2]}'."),
     (b'{"a" 1}', "a colon expected"), (b'{a:1}', "a name in double quotes"),
     (b'{"a":1}x', "nothing more expected at character 7, not 'x'"),
     (b'{"a":1}' + b"x" * 30, "at character 7, not '" + "x" * 20 + "'."),
