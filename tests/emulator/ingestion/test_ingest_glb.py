@@ -83,6 +83,14 @@ def test_glb_1_is_read_with_its_buffer(tmp_path: Path) -> None:
         run(tmp_path, {"m.glb": glb_1(model, DATA)})
 
 
+@pytest.mark.parametrize("name", ["old_binary_glTF", "binary_glTF2", "b"])
+def test_only_one_buffer_of_glb_1_is_that_of_the_file(tmp_path: Path, name: str) -> None:
+    model = triangle_1(buffers={name: triangle_1()["buffers"]["b"]})
+    for view in model["bufferViews"].values():
+        view["buffer"] = name
+    assert bounds(run(tmp_path, {"m.glb": glb_1(model, bytes(42))})) == ([1, 0, -1], [3, 3, 0])
+
+
 @pytest.mark.parametrize("size", [4, 11, 19, 20, 60, 200])
 def test_a_truncated_file_says_so(tmp_path: Path, size: int) -> None:
     with pytest.raises(IngestionError, match="truncated"):

@@ -318,6 +318,36 @@ def test_a_position_that_is_not_finite_is_refused(tmp_path: Path, value: float) 
     assert "not finite" in refusal(tmp_path, model)
 
 
+@pytest.mark.parametrize("far", [1.5e308, -1.5e308])
+@pytest.mark.parametrize("axis", range(3))
+@pytest.mark.parametrize("rest", [{}, {"scale": [1, 1, 1]}])
+def test_a_model_that_is_infinitely_far_away_is_refused(
+        tmp_path: Path, far: float, axis: int, rest: Json) -> None:
+    move = [far if axis == i else 0 for i in range(3)]
+    nodes = [{"children": [1], "translation": move}, {"mesh": 0, "translation": move, **rest}]
+    for more in ([], [{"mesh": 0}]):
+        model = triangle(nodes=nodes + more, scenes=[{"nodes": [0, 2][:1 + len(more)]}])
+        assert "no finite bounding box" in refusal(tmp_path, model)
+
+
+def test_a_place_that_is_no_number_is_refused_whatever_follows(tmp_path: Path) -> None:
+    nodes: List[Json] = [{"children": [1], "scale": [1e300, 1, 1]},
+                         {"children": [2], "scale": [1e300, 1, 1]},
+                         {"mesh": 0, "rotation": [0, 0, 1, 1]}, {"mesh": 0}]
+    for roots in ([0], [0, 3], [3, 0]):
+        model = triangle(nodes=nodes, scenes=[{"nodes": roots}])
+        assert "no finite bounding box" in refusal(tmp_path, model)
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_a_flat_model_has_bounds(tmp_path: Path, axis: int) -> None:
+    rows = [[i, i, i] for i in range(2)]
+    for row in rows:
+        row[axis] = 5
+    model = positions(floats(rows), {"bufferView": 0, "componentType": 5126, "count": 2})
+    assert bounds(run(tmp_path, {"m": model})) == (rows[0], rows[1])
+
+
 def test_a_long_circle_of_nodes_is_refused(tmp_path: Path) -> None:
     nodes: List[Dict[str, Any]] = [{"children": [(i + 1) % 5000]} for i in range(5000)]
     assert "circle" in refusal(tmp_path, triangle(nodes=[*nodes, {}], scenes=[{"nodes": [5000]}]))
@@ -354,11 +384,22 @@ def test_accessors_that_read_the_same_bytes_without_end_are_refused(
         run(tmp_path, {"m": model, "m.bin": bytes(12400)})
 
 
-def test_draco_without_a_fallback_is_refused_when_not_required(tmp_path: Path) -> None:
-    model = triangle()
+@pytest.mark.parametrize("rest", [{}, {"indices": 1}, {"material": 0}, {"mode": 4}])
+def test_draco_needs_a_fallback_also_when_not_required(tmp_path: Path, rest: Json) -> None:
+    model = triangle(materials=[{}])
+    model["meshes"][0]["primitives"][0] = {
+        "attributes": {"POSITION": 0}, "extensions": {"KHR_draco_mesh_compression": {}}, **rest}
+    assert bounds(run(tmp_path, {"m.gltf": model})) == ([0, 0, -1], [2, 3, 0])
     del model["accessors"][0]["bufferView"]
-    model["meshes"][0]["primitives"][0]["extensions"] = {"KHR_draco_mesh_compression": {}}
-    assert "Draco" in refusal(tmp_path, model)
+    assert "meshes[0].primitives[0] has Draco-compressed" in refusal(tmp_path, model)
+
+
+def test_a_material_is_looked_for_in_the_smallest_primitive(tmp_path: Path) -> None:
+    model = triangle(materials=[{}])
+    primitive = model["meshes"][0]["primitives"][0] = {"attributes": {"POSITION": 0}, "material": 0}
+    run(tmp_path, {"m.gltf": model})
+    primitive["material"] = 1
+    assert "materials has 1 entries" in refusal(tmp_path, model)
 
 
 @pytest.mark.parametrize("text, reason", [

@@ -33,6 +33,7 @@ def describe_gltf(spool: Spool, file: Span, name: str, files: ModelFiles) -> Mod
 def _described(document: Document, form: str) -> ModelInfo:
     meshes = document.meshes
     instances = drawn = depth = 0
+    finite = True
     low, high = [math.inf] * 3, [-math.inf] * 3
     for mesh, world, deep in document.nodes.shown(_roots(document)):
         depth = max(depth, deep)
@@ -50,14 +51,15 @@ def _described(document: Document, form: str) -> ModelInfo:
             most: Sequence[float] = (x + d, y + e, z + f)
         else:
             least, most = transform(box, as_matrix(world))
+            # What is no number is neither less nor more than any other.
+            finite = finite and is_finite((least, most))
         for axis in range(3):
-            # Written so that what is no number stays.
-            if not least[axis] >= low[axis]:
+            if least[axis] < low[axis]:
                 low[axis] = least[axis]
-            if not most[axis] <= high[axis]:
+            if most[axis] > high[axis]:
                 high[axis] = most[axis]
-    whole: Box | None = (tuple(low), tuple(high)) if low[0] != math.inf else None
-    if whole is not None and not is_finite(whole):
+    whole: Box | None = (tuple(low), tuple(high)) if low[0] <= high[0] else None
+    if not finite or whole is not None and not is_finite(whole):
         raise IngestionError(
             "The transforms of the nodes are so large that the model has no finite bounding box.")
     sources, pictures = document.sources, document.files.pictures

@@ -12,7 +12,7 @@ from ..strict_json import Fields
 from .data_uri import decode_data_uri
 from .gltf_references import Label, References
 
-_BINARY = "binary_glTF"  # the id of the buffer in a GLB file of glTF 1.0
+_BINARY = "buffers['binary_glTF']"  # the buffer in a GLB file of glTF 1.0
 
 
 class Files:
@@ -32,7 +32,7 @@ class Files:
     def add_buffer(self, row: Any) -> None:
         index = len(self._buffers)
         fields = Fields(row, self._label("buffers", index))
-        chunk = self._chunk if (_BINARY in fields.where if self._first else
+        chunk = self._chunk if (fields.where == _BINARY if self._first else
                                 index == 0 and "uri" not in fields) else None
         span = chunk if chunk is not None else self._bytes(fields) if "uri" in fields else None
         length = -1

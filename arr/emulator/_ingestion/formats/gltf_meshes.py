@@ -77,8 +77,7 @@ class Meshes:
         if not (type(mode) is int and 0 <= mode <= 6):
             mode = self._fields(row, mesh, place).integer("mode", 4, high=6)
         self._mode.append(mode)
-        if len(row) > 2:
-            self._add_rest(row, mesh, place, number)
+        self._add_rest(row, mesh, place, number)
 
     def _add_rest(self, row: Any, mesh: int, place: int, number: int) -> None:
         if "material" in row:
