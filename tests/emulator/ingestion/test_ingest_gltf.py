@@ -10,7 +10,6 @@ from typing import Any, Dict, List
 
 import pytest
 
-from arr.emulator._ingestion.formats import gltf_runs as _accessors
 from arr.emulator._ingestion.pipeline import IngestionError
 
 from ...support.models import (
@@ -104,72 +103,6 @@ def test_bounds_come_from_the_data_not_from_claims(tmp_path: Path) -> None:
     model = triangle()
     model["accessors"][0].update(min=[-9, -9, -9], max=[9, 9, 9])
     assert bounds(run(tmp_path, {"m": model})) == ([0, 0, -1], [2, 3, 0])
-
-
-def test_interleaved_positions_are_read_over_the_gaps(tmp_path: Path) -> None:
-    data = b"".join(struct.pack("<6f", *corner, 50, 60, 70) for corner in CORNERS)[:-12]
-    model = positions(data, {"bufferView": 0, "componentType": 5126, "count": 3},
-                      views=[{"buffer": 0, "byteLength": len(data), "byteStride": 24}])
-    assert bounds(run(tmp_path, {"m": model})) == ([0, 0, -1], [2, 3, 0])
-
-
-def test_long_accessors_are_measured_in_pieces(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_accessors, "_STEP", 4)
-    rows = [(i, -i, 0) for i in range(11)]
-    model = positions(floats(rows), {
-        "bufferView": 0, "componentType": 5126, "count": 11})
-    assert bounds(run(tmp_path, {"m": model})) == ([0, -10, 0], [10, 0, 0])
-
-
-def test_normalised_integers_are_fractions(tmp_path: Path) -> None:
-    data = struct.pack("<3bx3bx", 127, 0, -128, 0, 0, 0)
-    model = positions(data, {"bufferView": 0, "componentType": 5120, "count": 2,
-                             "normalized": True},
-                      views=[{"buffer": 0, "byteLength": len(data), "byteStride": 4}])
-    assert bounds(run(tmp_path, {"m": model})) == ([0, 0, -1], [1, 0, 0])
-
-
-def test_plain_integers_are_taken_as_they_are(tmp_path: Path) -> None:
-    data = struct.pack("<6h", 1, 2, 3, -4, 5, 6)
-    model = positions(data, {"bufferView": 0, "componentType": 5122, "count": 2})
-    assert bounds(run(tmp_path, {"m": model})) == ([-4, 2, 3], [1, 5, 6])
-
-
-def sparse(rows: List[Any], places: bytes, count: int) -> Json:
-    values = floats(rows)
-    base = floats(CORNERS)
-    model = positions(
-        base + places + values, {"bufferView": 0, "componentType": 5126, "count": count},
-        views=[{"buffer": 0, "byteLength": 36},
-               {"buffer": 0, "byteOffset": 36, "byteLength": len(places)},
-               {"buffer": 0, "byteOffset": 36 + len(places), "byteLength": len(values)}])
-    model["accessors"][0]["sparse"] = {
-        "count": len(rows), "indices": {"bufferView": 1, "componentType": 5121},
-        "values": {"bufferView": 2}}
-    return model
-
-
-def test_sparse_values_replace_the_ones_below(tmp_path: Path) -> None:
-    model = sparse([(1, 1, 1)], b"\x01\0\0\0", 3)
-    assert bounds(run(tmp_path, {"m": model})) == ([0, 0, -1], [1, 3, 1])
-
-
-def test_sparse_values_replace_zeros_without_a_buffer_view(tmp_path: Path) -> None:
-    model = sparse([(1, 1, 1), (2, 2, 2)], b"\x01\x02\0\0", 3)
-    del model["accessors"][0]["bufferView"]
-    assert bounds(run(tmp_path, {"m": model})) == ([0, 0, 0], [2, 2, 2])
-
-
-def test_sparse_values_for_every_element_leave_no_zero(tmp_path: Path) -> None:
-    model = sparse([(1, 1, 1), (2, 2, 2)], b"\0\x01\0\0", 2)
-    del model["accessors"][0]["bufferView"]
-    assert bounds(run(tmp_path, {"m": model})) == ([1, 1, 1], [2, 2, 2])
-
-
-@pytest.mark.parametrize("places", [b"\x01\x01\0\0", b"\x02\x01\0\0", b"\x01\x03\0\0"])
-def test_sparse_indices_must_rise_and_stay_inside(tmp_path: Path, places: bytes) -> None:
-    assert "must rise" in refusal(tmp_path, sparse([(1, 1, 1)] * 2, places, 3))
 
 
 def test_files_beside_the_model_are_packed_and_no_others(tmp_path: Path) -> None:
@@ -311,13 +244,6 @@ def test_attributes_of_different_lengths_are_refused(tmp_path: Path) -> None:
     assert "2 values for 3 positions" in refusal(tmp_path, model)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_position_that_is_not_finite_is_refused(tmp_path: Path, value: float) -> None:
-    data = floats([(0, 0, 0), (0, value, 0)])
-    model = positions(data, {"bufferView": 0, "componentType": 5126, "count": 2})
-    assert "not finite" in refusal(tmp_path, model)
-
-
 @pytest.mark.parametrize("far", [1.5e308, -1.5e308])
 @pytest.mark.parametrize("axis", range(3))
 @pytest.mark.parametrize("rest", [{}, {"scale": [1, 1, 1]}])
@@ -369,19 +295,6 @@ def test_a_deep_tree_of_nodes_is_walked(tmp_path: Path) -> None:
         {"children": [i + 1], "translation": [1, 0, 0]} for i in range(20000)]
     summary = run(tmp_path, {"m": triangle(nodes=[*nodes, {"mesh": 0}])})
     assert bounds(summary) == ([20000, 0, -1], [20002, 3, 0])
-
-
-def test_accessors_that_read_the_same_bytes_without_end_are_refused(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_accessors, "_ALWAYS_READ", 0)
-    model = triangle(
-        accessors=[{"bufferView": 0, "componentType": 5126, "type": "VEC3", "count": 1000,
-                    "byteOffset": 4 * i} for i in range(100)],
-        meshes=[{"primitives": [{"attributes": {"POSITION": i}, "mode": 0} for i in range(100)]}],
-        bufferViews=[{"buffer": 0, "byteLength": 12400}],
-        buffers=[{"byteLength": 12400, "uri": "m.bin"}])
-    with pytest.raises(IngestionError, match="overlap so much"):
-        run(tmp_path, {"m": model, "m.bin": bytes(12400)})
 
 
 @pytest.mark.parametrize("rest", [{}, {"indices": 1}, {"material": 0}, {"mode": 4}])

@@ -271,16 +271,3 @@ def test_base64_is_decoded_in_pieces_and_strictly(
                     text[:at] + " " + text[at:], text[:at] + "=" + text[at:]):
             with pytest.raises(IngestionError):
                 decoded(bad)
-
-
-@pytest.mark.parametrize("stride", [12, 13, 16, 31, 32, 252])
-@pytest.mark.parametrize("count", [1, 2, 300, 1000])
-def test_gaps_between_elements_are_passed_over(tmp_path: Path, stride: int, count: int) -> None:
-    gap = b"\x7f" * (stride - 12)
-    data = gap.join(struct.pack("<3f", i, -i, 7) for i in range(count))
-    model = triangle(
-        meshes=[{"primitives": [{"attributes": {"POSITION": 0}, "mode": 0}]}],
-        accessors=[{"bufferView": 0, "componentType": 5126, "count": count, "type": "VEC3"}],
-        bufferViews=[{"buffer": 0, "byteLength": len(data), "byteStride": stride}],
-        buffers=[{"byteLength": len(data), "uri": data_uri(data)}])
-    assert bounds(run(tmp_path, {"m": model})) == ([0, 1 - count, 7], [count - 1, 0, 7])
