@@ -199,7 +199,7 @@ class Document:
         self._check_extensions(
             [name for name in root.array("extensionsUsed")
              if not isinstance(name, str) or name in REQUIRED_IN_1])
-        self._number_ids(tables)
+        places = self._number_ids(tables)
         for table, rows in tables.items():
             if table in self._readers:
                 for row in rows.values():
@@ -210,9 +210,10 @@ class Document:
             self._read_roots(iter(listed), nodes, index)
             self.scenes.append(nodes)
         if "scene" in root.data and root.data["scene"] is not None:
-            self.scene = self._index(tables["scenes"], root.data["scene"], "scenes", "scene")
+            self.scene = self._index(places["scenes"], root.data["scene"], "scenes", "scene")
 
-    def _number_ids(self, tables: "dict[str, dict[str, Any]]") -> None:
+    def _number_ids(self, tables: "dict[str, dict[str, Any]]") -> "dict[str, dict[str, int]]":
+        """Put positions where ids stand, and return the position of each id."""
         places = {table: {key: index for index, key in enumerate(rows)}
                   for table, rows in tables.items()}
         for table, path, target in REFERENCES_1:
@@ -220,16 +221,16 @@ class Document:
                 where = self.label(table, index)
                 for holder, place, at in follow(row, path, where):
                     holder[place] = self._index(places[target], holder[place], target, at)
+        return places
 
     @staticmethod
-    def _index(places: "dict[str, Any]", key: object, table: str, where: str) -> int:
+    def _index(places: "dict[str, int]", key: object, table: str, where: str) -> int:
         if not isinstance(key, str):
             raise IngestionError(f"{where} must be an id into {table}, not {shown(key)}.")
         if key not in places:
             there = f"{table} has {len(places)} entries" if places else f"there are no {table}"
             raise IngestionError(f"{where} refers to {table}[{shown(key)}], but {there}.")
-        found = places[key]
-        return found if isinstance(found, int) else list(places).index(key)
+        return places[key]
 
     # -- rows --------------------------------------------------------------------------------
 
@@ -238,8 +239,7 @@ class Document:
         self.materials.append(material_of(fields, first=self.version == 1))
 
     def _add_texture(self, row: Any) -> None:
-        source = row.get("source", -1) if isinstance(row, dict) else -1
-        self.sources.append(source)
+        self.sources.append(row.get("source", -1))
 
     def _add_shader(self, row: Any) -> None:
         if self.version == 1:
@@ -248,18 +248,13 @@ class Document:
 
     def close(self, spool: Spool) -> None:
         """Check all references, and that the data lies where it should."""
-        self._references.check(self.sizes)
+        if self.version == 2 and self.scene is not None:
+            self.scene = self._references["scenes"].seen(self.scene, "scene", 0, "")
+        self._references.check({**self.sizes, "scenes": len(self.scenes)})
         self.nodes.check(self.sizes["meshes"])
         self.meshes.check(self.sizes["accessors"])
         self.accessors.check(self.sizes["bufferViews"])
         self.views.check(self.sizes["buffers"])
-        if self.version == 2 and self.scene is not None:
-            scene = self._references["scenes"].seen(self.scene, "scene", 0, "")
-            if scene >= len(self.scenes):
-                there = f"scenes has {len(self.scenes)} entries" if self.scenes \
-                    else "there are no scenes"
-                raise IngestionError(f"scene refers to scenes[{shown(scene)}], but {there}.")
-            self.scene = scene
         buffers = self.files.buffers(self.views.used())
         self.views.close(buffers)
         self.accessors.close(self.views, spool, sum(span.size for span in buffers.values()))

@@ -52,9 +52,6 @@ class Files:
         return {index: self._checked(index) for index, span in enumerate(self._buffers)
                 if span is not None or index in used}
 
-    def buffer_count(self) -> int:
-        return len(self._buffers)
-
     def _checked(self, index: int) -> Span:
         span, length = self._buffers[index], self._lengths[index]
         where = self._label("buffers", index)

@@ -62,7 +62,7 @@ def material_of(row: Fields, *, first: bool) -> GltfMaterial:
 
 def _texture(fields: Fields, key: str) -> int:
     texture = fields.child(key)
-    return texture.integer("index", high=1 << 31) if texture and "index" in texture else -1
+    return texture.integer("index") if texture and "index" in texture else -1
 
 
 def _number(fields: Fields, key: str, default: float) -> float:

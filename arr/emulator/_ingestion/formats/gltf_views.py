@@ -84,7 +84,5 @@ class Views:
         return self._buffers[self._buffer[view]].start + self._offset[view]
 
     def part(self, view: int, offset: int, size: int) -> Span:
-        """Return the span of a part of a view, which may reach into what follows the view."""
-        span = self._buffers[self._buffer[view]]
-        start = self._offset[view] + offset
-        return span.part(start, min(size, span.size - start))
+        """Return the span of a part of a view."""
+        return Span(self.start(view) + offset, size)
