@@ -45,18 +45,6 @@ def test_gltf_1_is_read_by_its_ids(tmp_path: Path) -> None:
     assert bounds(summary) == ([1, 0, -1], [3, 3, 0])
 
 
-def test_gltf_1_needs_a_buffer_view_for_every_accessor(tmp_path: Path) -> None:
-    model = triangle_1()
-    del model["accessors"]["corners"]["bufferView"]
-    assert "accessors['corners'] names no bufferView" in refusal(tmp_path, model)
-
-
-def test_gltf_1_is_recognised_without_asset(tmp_path: Path) -> None:
-    model = triangle_1()
-    del model["asset"]
-    assert run(tmp_path, {"m": model}).info.format == "glTF 1.0"
-
-
 def test_the_format_is_told_by_content_not_by_name(tmp_path: Path) -> None:
     assert run(tmp_path, {"m.fbx": triangle()}).info.format == "glTF 2.0"
 
