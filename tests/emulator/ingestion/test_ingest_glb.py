@@ -129,6 +129,18 @@ def test_a_missing_buffer_chunk_is_named(tmp_path: Path) -> None:
         run(tmp_path, {"m.glb": glb(triangle(buffers=[{"byteLength": 42}]))})
 
 
+def test_only_the_first_buffer_is_that_of_the_file(tmp_path: Path) -> None:
+    model = triangle(buffers=[{"byteLength": 42, "uri": "m.bin"}, {"byteLength": 42}])
+    model["bufferViews"][1]["buffer"] = 1
+    with pytest.raises(IngestionError, match=r"buffers\[1\] has no uri\."):
+        run(tmp_path, {"m.glb": glb(model, DATA), "m.bin": DATA})
+
+
+def test_text_that_is_no_object_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(IngestionError, match="The glTF file must be a JSON object, not a list"):
+        run(tmp_path, {"m.glb": glb(b"[]")})
+
+
 def test_gltf_1_in_glb_2_is_refused(tmp_path: Path) -> None:
     with pytest.raises(IngestionError, match="GLB file of version 2 that holds glTF 1.0"):
         run(tmp_path, {"m.glb": glb(json.dumps(triangle_1()).encode())})

@@ -11,6 +11,7 @@ from arr.emulator._ingestion.pipeline import IngestionError
 
 from ...support.models import Json, bounds, data_uri, run, triangle_1
 
+
 def refusal(root: Path, model: Any) -> str:
     with pytest.raises(IngestionError) as caught:
         run(root, {"m.gltf": model})

@@ -6,6 +6,7 @@ import base64
 import copy
 import json
 import random
+import re
 import struct
 import tracemalloc
 from pathlib import Path
@@ -19,7 +20,7 @@ from arr.emulator._ingestion.json_stream import JsonStream
 from arr.emulator._ingestion.pipeline import IngestionError
 from arr.emulator._ingestion.spool import Spool
 
-from ...support.models import Json, bounds, data_uri, glb, run, triangle, triangle_1
+from ...support.models import Json, bounds, data_uri, glb, run, triangle
 
 
 def refusal(root: Path, model: Any) -> str:
@@ -119,14 +120,16 @@ def test_memory_does_not_grow_with_the_parsed_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("table, limit", [
-    ("materials", "MAX_MATERIALS"), ("nodes", "MAX_OBJECTS"), ("cameras", "MAX_OBJECTS")])
+    ("materials", "MAX_MATERIALS"), ("nodes", "MAX_OBJECTS"), ("cameras", "MAX_OBJECTS"),
+    ("scenes", "MAX_OBJECTS")])
 def test_more_objects_than_documented_are_refused(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, limit: str) -> None:
     monkeypatch.setattr(f"arr.emulator._ingestion.formats.gltf_document.{limit}", 3)
-    run(tmp_path / "a", {"m.gltf": triangle(**{table: [{}] * 3, "scenes": [{}]})})
-    assert f"more than 3 {table}" in refusal(tmp_path, triangle(**{table: [{}] * 4}))
-    assert f"more than 3 {table}" in refusal(
-        tmp_path, triangle_1(**{table: {str(i): {} for i in range(4)}}))
+    for version, rows in (("2.0", lambda count: [{}] * count),
+                          ("1.0", lambda count: {str(i): {} for i in range(count)})):
+        model = {"asset": {"version": version}}
+        run(tmp_path, {"m.gltf": {**model, table: rows(3)}})
+        assert f"more than 3 {table}" in refusal(tmp_path, {**model, table: rows(4)})
 
 
 def test_the_documented_limits() -> None:
@@ -182,28 +185,46 @@ def test_every_integer_is_looked_at() -> None:
     assert len(PLACES) == 46
 
 
-@pytest.mark.parametrize("path", PLACES, ids=lambda path: ".".join(map(str, path)))
+def place(path: "tuple[Any, ...]") -> str:
+    """Return how people find a value."""
+    return str(path[0]) + "".join(
+        f"[{key!r}]" if isinstance(key, int) or key == "POSITION" else f".{key}"
+        for key in path[1:])
+
+
+@pytest.mark.parametrize("path", PLACES, ids=place)
 def test_an_integer_may_be_written_as_a_float(tmp_path: Path, path: Any) -> None:
     assert run(tmp_path, {"m.gltf": changed(path, float)}).info == run(
         tmp_path, {"m.gltf": rich()}).info
 
 
-@pytest.mark.parametrize("path", PLACES, ids=lambda path: ".".join(map(str, path)))
+def test_all_integers_may_be_written_as_floats(tmp_path: Path) -> None:
+    floated = json.loads(json.dumps(rich()), parse_int=float)
+    assert run(tmp_path, {"m.gltf": floated}).info == run(tmp_path, {"m.gltf": rich()}).info
+
+
+@pytest.mark.parametrize("path", PLACES, ids=place)
 def test_half_an_integer_is_none(tmp_path: Path, path: Any) -> None:
-    assert refusal(tmp_path, changed(path, lambda value: value + 0.5))
+    assert f"{place(path)} must be an in" in refusal(
+        tmp_path, changed(path, lambda value: value + 0.5))
 
 
 @pytest.mark.parametrize("path", [
     path for path in PLACES if path[-1] not in (
-        "byteOffset", "byteLength", "byteStride", "count", "componentType", "mode")],
-    ids=lambda path: ".".join(map(str, path)))
-@pytest.mark.parametrize("value", [-1, 9, 1 << 24, 1 << 40, True, None, "0", [0]])
+        "byteOffset", "byteLength", "byteStride", "count", "componentType", "mode")], ids=place)
+@pytest.mark.parametrize("value, reason", [
+    (-1, r"\[-1\], but an index is never negative"), (9, r"\[9\], but \w+ has \d entries"),
+    ((1 << 24) - 1, r"\[16777215\], but \w+ has \d entries"),
+    (1 << 24, r"\[16777216\], but no table has more than 16,777,215 entries"),
+    (1 << 40, "but no table"), (True, "not true"), (None, "not null"), ("0", "not '0'"),
+    ([0], "not a list")])
 def test_a_reference_that_leads_nowhere_names_its_place(
-        tmp_path: Path, path: Any, value: Any) -> None:
+        tmp_path: Path, path: Any, value: Any, reason: str) -> None:
     if path == ("scene",) and value is None:
         pytest.skip("null is no scene at all")
-    reason = refusal(tmp_path, changed(path, lambda old: value))
-    assert str(path[0]) in reason and ("refers to" in reason or "must be an" in reason)
+    found = refusal(tmp_path, changed(path, lambda old: value))
+    assert found.startswith((f"{place(path)} refers to", f"{place(path)} must be an index"))
+    assert re.search(reason, found)
 
 
 # -- matrices, buffers, extensions -----------------------------------------------------------
