@@ -186,7 +186,7 @@ def changed(path: str, value: Any) -> Json:
     ("nodes.0.rotation", [0, 0, 0, 0], "unit quaternion"),
     ("nodes.0.scale", [1, 1, "1"], "finite numbers only"),
     *(("nodes.0.translation", [0] * i + [value] + [0] * (2 - i), "finite numbers only")
-      for i in range(3) for value in (True, "1", None)),
+      for i in range(3) for value in (True, "1", None, 10 ** 400, -10 ** 400)),
     ("nodes.0.translation", [0, 0], "a list of 3 numbers"),
     ("nodes.0.scale", [1, 1, 1e308 * 10], "not a JSON number"),
     ("nodes.0.scale", [1e308, 1e308, 1e308], "no finite bounding box"),

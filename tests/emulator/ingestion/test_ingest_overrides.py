@@ -171,8 +171,8 @@ def materials(root: Path, model: Any, **files: Any) -> list[Any]:
 
 def rich() -> Json:
     return triangle(
-        images=[{"uri": "tex/a%20b.png"}, {"uri": "gone.png"}, {"uri": data_uri(b"png")}],
-        textures=[{"source": 0}, {"source": 1}, {"source": 2}, {}],
+        images=[{"uri": "gone.png"}, {"uri": "tex/a%20b.png"}, {"uri": data_uri(b"png")}],
+        textures=[{"source": 1}, {"source": 0}, {"source": 2}, {}],
         materials=[
             {"name": "Red", "alphaMode": "MASK", "doubleSided": True,
              "pbrMetallicRoughness": {"baseColorFactor": [1, 0, 0, 0.5], "metallicFactor": 0,
