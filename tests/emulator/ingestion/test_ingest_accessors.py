@@ -275,6 +275,21 @@ def test_accessors_that_nothing_shows_must_fit_too(
     assert "accessors[2] has elements of 12 bytes every 11 bytes" in refusal(tmp_path, model)
 
 
+@pytest.mark.parametrize("component, size", [
+    (5120, 1), (5121, 1), (5122, 2), (5123, 2), (5125, 4), (5126, 4)])
+@pytest.mark.parametrize("kind, numbers", [("SCALAR", 1), ("VEC2", 2), ("VEC3", 3), ("VEC4", 4)])
+def test_elements_have_as_many_bytes_as_their_numbers(
+        tmp_path: Path, component: int, size: int, kind: str, numbers: int) -> None:
+    model, least = triangle(), 2 * size * numbers
+    model["accessors"].append(
+        {"bufferView": 2, "componentType": component, "count": 2, "type": kind})
+    model["bufferViews"].append({"buffer": 1, "byteLength": least})
+    model["buffers"].append({"byteLength": least, "uri": data_uri(bytes(least))})
+    run(tmp_path, {"m": model})
+    model["bufferViews"][2]["byteLength"] = least - 1
+    assert f"accessors[2] ends at byte {least} of" in refusal(tmp_path, model)
+
+
 SHARED = {"bufferView": 0, "componentType": 5120, "count": 3, "type": "VEC3"}
 
 

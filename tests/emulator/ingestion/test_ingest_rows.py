@@ -232,7 +232,8 @@ def test_a_reference_that_leads_nowhere_names_its_place(
 
 @pytest.mark.parametrize("kind, component, count, least", [
     ("MAT2", 5121, 1, 6), ("MAT2", 5121, 3, 22), ("MAT3", 5121, 2, 23), ("MAT3", 5123, 1, 22),
-    ("MAT4", 5121, 1, 16), ("MAT3", 5126, 1, 36), ("MAT2", 5123, 1, 8)])
+    ("MAT4", 5121, 1, 16), ("MAT3", 5126, 1, 36), ("MAT2", 5123, 1, 8), ("MAT2", 5126, 2, 32),
+    ("MAT4", 5123, 2, 64), ("MAT4", 5126, 2, 128), ("MAT3", 5123, 2, 46)])
 def test_nothing_has_to_follow_the_last_column_of_a_matrix(
         tmp_path: Path, kind: str, component: int, count: int, least: int) -> None:
     for size in (least, least - 1):
