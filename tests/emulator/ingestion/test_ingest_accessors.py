@@ -241,6 +241,14 @@ def test_an_index_stays_below_the_vertices_of_each_primitive(
                 in reason)
 
 
+def test_the_first_accessor_may_hold_indices(tmp_path: Path) -> None:
+    model = triangle(meshes=[{"primitives": [{"attributes": {"POSITION": 1}, "indices": 0}]}])
+    model["accessors"].reverse()
+    assert run(tmp_path, {"m": model}).info.triangles == 1
+    model["accessors"][0]["count"] = 2
+    assert run(tmp_path, {"m": model}).info.triangles == 0
+
+
 @pytest.mark.parametrize("component", [5120, 5122, 5126])
 def test_indices_are_unsigned(tmp_path: Path, component: int) -> None:
     assert "SCALAR and of an unsigned type" in refusal(

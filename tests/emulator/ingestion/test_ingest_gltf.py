@@ -188,6 +188,7 @@ def changed(path: str, value: Any) -> Json:
     *(("nodes.0.translation", [0] * i + [value] + [0] * (2 - i), "finite numbers only")
       for i in range(3) for value in (True, "1", None, 10 ** 400, -10 ** 400)),
     ("nodes.0.translation", [0, 0], "a list of 3 numbers"),
+    ("nodes.0.translation", [0] * 4, "a list of 3 numbers"),
     ("nodes.0.scale", [1, 1, 1e308 * 10], "not a JSON number"),
     ("nodes.0.scale", [1e308, 1e308, 1e308], "no finite bounding box"),
     ("nodes.0.children", [0], "circle"),
@@ -267,6 +268,8 @@ def test_a_primitive_that_is_wrong_is_named_by_its_place(
     model["accessors"] += [{**model["accessors"][0], "count": 2},
                            {"componentType": 5126, "count": 3, "type": "VEC3"}]
     assert f"meshes[1].primitives[1]{reason}" in refusal(tmp_path, model)
+    del model["meshes"][1]["primitives"][0]
+    assert f"meshes[1].primitives[0]{reason}" in refusal(tmp_path, model)
 
 
 @pytest.mark.parametrize("version", ["2", "2.0", "2.1", "2.999", 2, 2.0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_right
 from typing import Any
 
 from ..refusals import IngestionError, MAX_OBJECTS
@@ -101,14 +102,12 @@ class Meshes:
 
     def check(self, accessors: int) -> None:
         """Refuse references beyond the accessors."""
-        self._first.append(len(self._position))  # so that places are found
         for column, path in ((self._position, ".attributes['POSITION']"),
                              (self._indices, ".indices")):
             check_column(column, accessors, "accessors",
                          lambda number, path=path: self._where(number) + path)  # type: ignore
         check_column(self._attribute, accessors, "accessors",
                      lambda place: f"{self._where(self._owner[place])}.attributes")
-        self._first.pop()
 
     # -- measures ----------------------------------------------------------------------------
 
@@ -172,9 +171,7 @@ class Meshes:
         return _TRIANGLES[mode](count) if mode in _TRIANGLES else 0
 
     def _where(self, number: int) -> str:
-        mesh = 0
-        while mesh + 1 < len(self._first) and self._first[mesh + 1] <= number:
-            mesh += 1
+        mesh = bisect_right(self._first, number) - 1
         return f"{self._label('meshes', mesh)}.primitives[{number - self._first[mesh]}]"
 
 
