@@ -219,6 +219,8 @@ def changed(path: str, value: Any) -> Json:
     ("images", [{}], "images[0] has neither a uri nor a bufferView"),
     ("images", [{"uri": "data:,"}, {}], "images[1] has neither a uri nor a bufferView"),
     ("textures", [3], "textures[0] must be a JSON object, not 3"),
+    ("skins", [{"joints": {}}], "skins[0].joints must be a list, not an object"),
+    ("animations", [{}, {"samplers": {}}], "animations[1].samplers must be a list, not an obj"),
     ("cameras", [{}, 3], "cameras[1] must be a JSON object, not 3"),
     ("materials", [{}, 3], "materials[1] must be a JSON object, not 3"),
     ("materials", [{}, {"name": 3}], "materials[1].name must be a string"),

@@ -77,4 +77,4 @@ class References:
     def check(self, sizes: Mapping[str, int]) -> None:
         """Refuse any reference that leads nowhere."""
         for table, target in self._targets.items():
-            target.check(sizes.get(table, 0))
+            target.check(sizes[table])

@@ -27,9 +27,6 @@ class Views:
         self.stride = array("B")
         self._buffers: Mapping[int, Span] = {}
 
-    def __len__(self) -> int:
-        return len(self._buffer)
-
     def add(self, row: Any) -> None:
         if type(row) is dict:
             buffer, offset = row.get("buffer"), row.get("byteOffset", 0)
@@ -37,7 +34,7 @@ class Views:
             if type(buffer) is int and 0 <= buffer <= MAX_OBJECTS \
                     and type(offset) is int and 0 <= offset < _MAX \
                     and type(length) is int and 0 <= length < _MAX \
-                    and type(stride) is int and 0 <= stride <= 252 and not self._first:
+                    and type(stride) is int and 0 <= stride <= 252:
                 self._append(buffer, offset, length, stride)
                 return
         index = len(self._buffer)
