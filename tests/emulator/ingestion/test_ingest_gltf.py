@@ -40,7 +40,7 @@ def test_the_summary_is_json(tmp_path: Path) -> None:
 def test_gltf_1_is_read_by_its_ids(tmp_path: Path) -> None:
     summary = run(tmp_path, {"m.gltf": triangle_1()})
     assert summary.info.format == "glTF 1.0"
-    assert (summary.info.triangles, summary.info.materials) == (1, 1)
+    assert (summary.info.triangles, summary.info.materials, summary.info.depth) == (1, 1, 1)
     assert bounds(summary) == ([1, 0, -1], [3, 3, 0])
 
 

@@ -132,6 +132,7 @@ def test_what_places_a_node_places_those_below_it_and_no_others(
 
 @pytest.mark.parametrize("model, low", [
     ({"scene": 0}, 0), ({"scene": 1}, 5), ({"scene": None}, 0), ({"scenes": None}, 0),
+    ({"scenes": None, "nodes": [{"children": [1], "translation": [9, 0, 0]}, {"mesh": 0}]}, 9),
     ({"scenes": None, "nodes": [{"children": [1]}, {}, {"mesh": 0, "translation": [7, 0, 0]}]}, 7)])
 def test_the_named_scene_is_shown_or_the_first_or_all(
         tmp_path: Path, model: Json, low: int) -> None:
@@ -153,6 +154,13 @@ def test_nothing_hides_what_follows_it(tmp_path: Path) -> None:
     assert (info.instances, info.meshes, info.primitives, info.vertices) == (3, 3, 5, 3)
     assert (info.triangles, info.drawn_triangles) == (2, 2)
     assert (info.fewest_triangles, info.most_triangles) == (0, 2)
+
+
+@pytest.mark.parametrize("roots", [[1], [0, 1], [1, 0]])
+def test_a_scene_lists_no_child(tmp_path: Path, roots: List[int]) -> None:
+    nodes = [{"children": [1]}, {"mesh": 0}]
+    assert "scenes[0].nodes lists nodes[1], which is the child of another node" in refusal(
+        tmp_path, triangle(nodes=nodes, scenes=[{"nodes": roots}]))
 
 
 def test_a_model_that_shows_nothing_has_no_bounds(tmp_path: Path) -> None:
