@@ -25,7 +25,6 @@ class Schedule:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.properties = RRRenderingSessionProperties()
-        self._received = 0.0
         self._next_query = -math.inf
         self._at_once = False
         self._not_before = -math.inf

@@ -229,6 +229,31 @@ def test_a_session_that_is_being_stopped_is_not_renewed(host: Host) -> None:
     assert not [each for each in host.stage.emulator.requests() if each["method"] == "PATCH"]
 
 
+def test_a_click_more_on_stop_does_not_make_it_renewed(host: Host) -> None:
+    host.start()
+    host.service.auto_renew_lease = True
+    host.stage.clock.advance(57 * 60)
+    with host.stage.emulator.hold("DELETE", "sessions/*") as held:
+        host.service.stop_session()
+        assert held.wait_arrived(LIMIT)
+        again = host.service.stop_session()
+        assert again is not None and again.wait(LIMIT)
+        host.settle()
+        host.settle()
+    assert not [each for each in host.stage.emulator.requests() if each["method"] == "PATCH"]
+
+
+def test_a_session_whose_stop_has_failed_is_renewed_again(host: Host) -> None:
+    host.start()
+    host.service.auto_renew_lease = True
+    host.stage.emulator.add_fault("DELETE", "sessions/*", status=500, times=1)
+    host.stage.clock.advance(57 * 60)
+    host.service.stop_session()
+    host.run(lambda: host.errors)
+    host.settle()
+    assert lease(host) == timedelta(minutes=75)
+
+
 # -- "AuthenticationFailed after a long sleep" -----------------------------------------------------
 
 def test_a_token_that_expired_meanwhile_is_replaced(host: Host) -> None:

@@ -276,30 +276,61 @@ def test_a_stop_call_that_hangs_does_not_hold_the_end_up(
     assert "still running" in caplog.text
 
 
-def test_a_creation_that_hangs_does_not_hold_the_end_up_and_its_session_is_stopped(
+def test_a_session_whose_creation_hangs_at_the_end_is_stopped_once_it_exists(
         stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr("arr.unity._component.DESTROY_SECONDS", 0.05)
     host = Host(stage)
-    with stage.emulator.hold("POST", "sessions/create"), caplog.at_level(logging.WARNING, "arr"):
-        host.service.start_session(SMALL)
+    with stage.emulator.hold("POST", "sessions/create") as held, \
+            caplog.at_level(logging.WARNING, "arr"):
+        creation = host.service.start_session(SMALL)
+        assert held.wait_arrived(LIMIT)
         host.service.destroy()
-        assert "is stopped as soon as it exists" in caplog.text
-    until(lambda: [each["status"] for each in stage.emulator.state()["sessions"]] == ["Stopped"])
+        assert [each.message for each in caplog.records] == [
+            "the session that was being created when the component was destroyed is stopped as "
+            "soon as it exists"]
+        monkeypatch.undo()
+    assert creation.wait(LIMIT)
+    assert stage.emulator.state()["sessions"][0]["status"] == "Stopped"
 
 
-@pytest.mark.parametrize("created", [True, False])
-def test_a_stop_call_that_fails_at_the_end_is_logged(
-        stage: Stage, caplog: pytest.LogCaptureFixture, created: bool) -> None:
+@pytest.mark.parametrize("codes", [[], [500]], ids=["stopped", "not stopped"])
+@pytest.mark.parametrize("started", [True, False])
+def test_at_the_end_a_machine_that_runs_on_is_named_in_the_log_and_no_other(
+        stage: Stage, caplog: pytest.LogCaptureFixture, started: bool, codes: List[int]) -> None:
     host = Host(stage)
-    stage.emulator.add_fault("DELETE", "sessions/*", status=500)
-    if created:
+    for code in codes:
+        stage.emulator.add_fault("DELETE", "sessions/*", status=code)
+    if started:
         host.start()
     else:
         host.service.start_session(SMALL)
     with caplog.at_level(logging.WARNING, "arr"):
         host.service.destroy()
-    assert [each.getMessage().partition(" (")[0] for each in caplog.records] == [
-        "StopRenderingSessionAsync: Fail"]
+    assert len(caplog.records) == len(codes)
+    assert all("StopRenderingSessionAsync: Fail" in each.message for each in caplog.records)
+
+
+def test_the_frontend_ends_with_the_component(host: Host) -> None:
+    frontend = host.service.Frontend
+    assert frontend is not None and frontend.account_domain == host.stage.emulator.url
+    host.end()
+    listing = frontend.get_current_rendering_sessions_async()
+    assert listing.wait(LIMIT) and listing.status == ARRResult.AlreadyDeinitialized
+
+
+@pytest.mark.parametrize("options, seconds", [({}, 65), ({"timeout": (1, 2)}, 5)])
+def test_a_call_takes_no_longer_than_its_time_out_allows(
+        stage: Stage, options: Any, seconds: float) -> None:
+    service = ARRServiceUnity()
+    service.initialize(stage.account(), clock=stage.clock, **options)
+    with stage.emulator.hold("POST", "sessions/create") as held:
+        creation = service.start_session(SMALL)
+        assert held.wait_arrived(LIMIT)
+        stage.clock.advance(seconds - 0.5)
+        assert not creation.is_completed
+        stage.clock.advance(0.5)
+        assert creation.wait(LIMIT) and creation.status == ARRResult.Timeout
+    service.destroy()
 
 
 def test_stopping_while_it_is_being_created_stops_it_once_it_is(host: Host) -> None:
