@@ -96,7 +96,7 @@ def test_run_next_waits_for_a_job_of_another_thread() -> None:
 
     together(2, work)
     assert seen == [1]
-    assert not executor.run_next(timeout=0.01)
+    assert executor.run_next(timeout=0.01) is False
 
 
 def test_shutdown_refuses_and_cancels_what_waits_if_asked() -> None:

@@ -60,10 +60,10 @@ class AsyncTask(Future[T], Entry):
                 raise error
             finally:
                 del error  # else the traceback would refer to itself
-        return super().result(0)
+        return super().result()
 
     def __await__(self) -> Generator[Any, None, T]:
         operation = self._operation
-        if operation is not None and not self.done():
+        if operation is not None:
             yield from Await.suspend(operation)
         return self.result(0)

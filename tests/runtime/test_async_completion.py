@@ -7,7 +7,7 @@ from typing import Any, List
 
 import pytest
 
-from arr import ARRResult, IAsync, RRException, RRSessionException
+from arr import ARRResult, IAsync, RRException, RRSessionException, RRSessionGeneralContext
 from arr._runtime.workers import workers
 
 from ..support.threads import (
@@ -29,6 +29,16 @@ def test_pending_operation_has_no_outcome() -> None:
         with pytest.raises(RRException) as caught:
             getattr(operation, read)
         assert caught.value.error_code == ARRResult.InProgress
+
+
+@pytest.mark.parametrize("context, progress", [(SUCCESS, 1.0), (FAILURE, 0.0)])
+def test_a_call_has_made_all_its_progress_once_it_has_succeeded(
+        context: RRSessionGeneralContext, progress: float) -> None:
+    operation = pending()
+    complete(operation, None, context)
+    assert operation.progress == progress
+    assert operation.is_ran_to_completion is (context is SUCCESS)
+    assert operation.is_faulted is (context is FAILURE)
 
 
 def test_second_outcome_loses_and_is_told() -> None:

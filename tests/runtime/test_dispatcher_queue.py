@@ -114,6 +114,10 @@ def test_bound_handlers_are_equal_so_that_minus_works() -> None:
     assert dispatcher.pump() == 0
 
 
+def test_bound_handler_shows_the_handler() -> None:
+    assert repr(Dispatcher().bind(len)) == f"<bound to a dispatcher: {len!r}>"
+
+
 def test_bound_handler_runs_in_the_pump_with_the_operation() -> None:
     dispatcher = Dispatcher()
     seen: List[Any] = []
@@ -144,20 +148,27 @@ def test_close_runs_what_is_left_and_refuses_from_then_on(
     assert caplog.text.count("closed dispatcher") == 2
 
 
+@pytest.mark.parametrize("entered", [False, True])
 def test_post_that_meets_the_close_is_run_or_reported_never_lost(
-        caplog: pytest.LogCaptureFixture) -> None:
-    """The post has found the dispatcher open; the owner closes and pumps; then the post enters."""
-    dispatcher = Dispatcher()
+        caplog: pytest.LogCaptureFixture, entered: bool) -> None:
+    """The post has found the dispatcher open; the owner closes and pumps for the last time,
+    before the post has entered or after."""
+    woken: List[int] = []
+    dispatcher = Dispatcher(lambda: woken.append(1))
     seen: List[int] = []
 
     class Closing(type(dispatcher._queue)):  # type: ignore[misc]
         def append(self, post: _Post) -> None:
+            if entered:
+                super().append(post)
             dispatcher.close()
-            super().append(post)
+            if not entered:
+                super().append(post)
 
     dispatcher._queue = Closing()
     dispatcher.post(seen.append, 1)
-    assert seen == [] and "closed dispatcher" in caplog.text
+    assert seen == woken == ([1] if entered else [])
+    assert ("closed dispatcher" in caplog.text) is not entered
     assert not dispatcher._queue
 
 

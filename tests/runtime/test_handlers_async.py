@@ -445,6 +445,28 @@ def test_a_closed_loop_drops_it_and_the_next_handler_runs(
     assert "handler" in record.getMessage()
 
 
+@pytest.mark.arr_handler_errors_allowed
+def test_a_loop_of_another_make_that_refuses_it_costs_no_other_handler(
+        caplog: pytest.LogCaptureFixture) -> None:
+    operation, seen = pending(), []  # type: Tuple[IAsync[Any], List[Any]]
+
+    class Loop:
+        def call_soon_threadsafe(self, callback: Any, *args: Any) -> None:
+            """Takes no context, as loops did before Python 3.7."""
+
+    async def main() -> None:
+        operation.completed += handler
+        entry: Any = operation._queue[0]
+        entry.loop = Loop()
+
+    in_loop(main)
+    operation.completed += seen.append
+    complete(operation)
+    assert seen == [operation]
+    (record,) = caplog.records
+    assert "handler" in record.getMessage() and "TypeError" in caplog.text
+
+
 def test_one_that_the_end_of_its_loop_cuts_off_is_logged(
         caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:

@@ -344,6 +344,8 @@ def strike(work: Callable[[], object], names: Sequence[str], number: int) -> boo
         work()
     except KeyboardInterrupt:
         pass
+    else:
+        assert count < number, "a Ctrl-C was swallowed"
     finally:
         sys.settrace(before)
     return count >= number
