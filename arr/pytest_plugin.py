@@ -107,7 +107,6 @@ class _Handlers:
             self._test = None
             test.over = True
             self._late += [(test.nodeid, text) for text in test.failures]
-        self._warn()
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
@@ -134,14 +133,11 @@ class _Handlers:
             if text:
                 report.sections.append(("Handlers that failed", text))
 
-    def pytest_sessionfinish(self) -> None:
-        self._warn()
-
     def pytest_unconfigure(self) -> None:
         if self._watch is not None:
             self._watch.remove(self)
 
-    def _warn(self) -> None:
+    def pytest_sessionfinish(self) -> None:
         """Warn of what failed too late; past the filters, as an error would fail another test."""
         with _lock:
             late, self._late = self._late, []
