@@ -18,6 +18,7 @@ from arr import (
 )
 from arr._runtime.slots import Slot
 from arr.emulator import Emulator
+from arr.testing import FakeClock
 
 from ..support.fault_server import FaultServer, Request, Wire, reply
 from ..support.rig import LIMIT, PROPERTIES, SESSION_ID, finish, static_account
@@ -316,6 +317,64 @@ def test_a_call_in_flight_completes_after_both_were_disposed(
     assert finish(operation).result is ARRResult.Success
     made = create.get(LIMIT)
     assert finish(made.stop_rendering_session_async()).result is ARRResult.Success
+
+
+def test_frontend_and_session_show_what_they_are_without_asking(
+        frontend: AzureFrontend, emulator: Emulator) -> None:
+    with frontend.open_rendering_session(SESSION_ID) as session:
+        assert repr(session) == f"<AzureSession {SESSION_ID} Unknown>"
+        assert repr(frontend) == f"<AzureFrontend {emulator.url}>"
+        frontend.dispose()
+        assert repr(frontend) == f"<AzureFrontend {emulator.url}, disposed>"
+
+
+# -- what a frontend is made with -----------------------------------------------------------------
+
+@pytest.mark.parametrize("options", [
+    {"max_calls": 1}, {"exit_seconds": 0}, {"exit_seconds": 999_999.5}, {"timeout": 0.001},
+    {"timeout": (0.001, 999_999.5)}], ids=str)
+def test_a_number_at_the_end_of_its_range_is_taken(emulator: Emulator, options: Any) -> None:
+    AzureFrontend(static_account(emulator.url), **options).dispose()
+
+
+@pytest.mark.parametrize("options, words", [
+    ({"max_calls": 0}, "at least 1"), ({"max_calls": -1}, "max_calls"),
+    ({"max_calls": True}, "an int"), ({"max_calls": 1.5}, "an int"), ({"max_calls": "1"}, "an int"),
+    ({"exit_seconds": -0.5}, "exit_seconds must be at least 0 s"),
+    ({"exit_seconds": 1_000_000}, "less than a million"),
+    ({"exit_seconds": float("nan")}, "exit_seconds"),
+    ({"timeout": 0}, "the connect timeout must be at least 0.001 s"),
+    ({"timeout": (1, 0.0009)}, "the read timeout must be at least 0.001 s"),
+    ({"timeout": (0.0009, 1)}, "the connect timeout"), ({"timeout": (1, 1e6)}, "the read timeout"),
+    ({"timeout": (1,)}, "(connect, read)"), ({"timeout": (1, 2, 3)}, "(connect, read)")], ids=str)
+def test_a_number_out_of_its_range_is_refused_by_name(
+        emulator: Emulator, options: Any, words: str) -> None:
+    with pytest.raises(RRException) as caught:
+        AzureFrontend(static_account(emulator.url), **options)
+    assert caught.value.error_code == ARRResult.InvalidParam and words in caught.value.message
+
+
+@pytest.mark.parametrize("options", [
+    {"exit_seconds": True}, {"exit_seconds": "1"}, {"timeout": "5"}, {"timeout": (5, None)},
+    {"timeout": (True, 5)}], ids=str)
+def test_what_is_no_number_of_seconds_is_a_type_error(emulator: Emulator, options: Any) -> None:
+    with pytest.raises(TypeError, match="must be a number of seconds"):
+        AzureFrontend(static_account(emulator.url), **options)
+
+
+@pytest.mark.parametrize("options, seconds", [
+    ({}, 65), ({"timeout": 4}, 12), ({"timeout": (1, 2.5)}, 6)], ids=str)
+def test_a_call_may_take_as_long_as_one_connecting_and_two_readings(
+        options: Any, seconds: float) -> None:
+    clock = FakeClock()
+    with Emulator(port=0) as emulator, emulator.hold("GET", "sessions") as held:
+        frontend = AzureFrontend(static_account(emulator.url), clock=clock, **options)
+        operation = frontend.get_current_rendering_sessions_async()
+        assert held.wait_arrived(LIMIT)
+        clock.advance(seconds - 0.5)
+        assert not operation.is_completed
+        clock.advance(0.5)
+        assert operation.wait(LIMIT) and operation.status == ARRResult.Timeout
 
 
 # -- RemoteManager --------------------------------------------------------------------------------

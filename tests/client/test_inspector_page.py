@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html.parser
 import os
+import shutil
 import stat
 import tempfile
 import time
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 
@@ -178,30 +179,32 @@ def test_a_directory_put_in_the_place_of_ours_gets_no_token(
 
 
 @POSIX
-def test_nor_does_one_that_is_put_there_after_the_look(
-        temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trap = temporary / "trap"
-    trap.mkdir()
-    look, move = os.fstat, os.replace
-    caught: List[Path] = []
+@pytest.mark.parametrize("by_descriptor", [True, False])
+def test_no_name_leads_out_of_the_directory_that_was_made(
+        temporary: Path, monkeypatch: pytest.MonkeyPatch, by_descriptor: bool) -> None:
+    """Another may take its place at the last moment; where the system opens no directory, as
+    Windows does not, there is only its path."""
+    names: List[Tuple[str, bool]] = []
+    real_open, real_replace = os.open, os.replace
 
-    def attacked(descriptor: int) -> os.stat_result:
-        looked = look(descriptor)
-        for directory in temporary.glob("arr-inspector-*"):
-            if not directory.name.endswith("-moved") and not directory.is_symlink():
-                directory.rename(f"{directory}-moved")
-                directory.symlink_to(trap)
-        return looked
+    def opening(path: str, flags: int, *args: Any, dir_fd: Optional[int] = None) -> int:
+        if flags & os.O_CREAT:
+            names.append((path, dir_fd is not None))
+        return real_open(path, flags, *args, dir_fd=dir_fd)
 
-    def moving(source: str, target: str, **options: int) -> None:
-        caught.extend(trap.iterdir())
-        move(source, target, **options)
-        caught.extend(trap.iterdir())
+    def replacing(source: str, target: str, *, src_dir_fd: Optional[int],
+                  dst_dir_fd: Optional[int]) -> None:
+        names.extend([(source, src_dir_fd is not None), (target, dst_dir_fd is not None)])
+        real_replace(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
-    monkeypatch.setattr(os, "fstat", attacked)
-    monkeypatch.setattr(os, "replace", moving)
-    write_page("secret page")
-    assert not caught
+    monkeypatch.setattr(os, "open", opening)
+    monkeypatch.setattr(os, "replace", replacing)
+    monkeypatch.setattr(os, "supports_dir_fd", {opening} if by_descriptor else set())
+    path = write_page("page")
+    begin = FILE_NAME if by_descriptor else path
+    assert names == [(begin + ".part", by_descriptor), (begin + ".part", by_descriptor),
+                     (begin, by_descriptor)]
+    assert Path(path).read_text() == "page"
 
 
 def test_a_directory_that_cannot_be_written_is_a_result(
@@ -239,16 +242,30 @@ def test_pages_older_than_their_token_are_removed_and_nothing_else_is(temporary:
         fresh.name, other.name, file.name, newest.name}
 
 
-def test_a_page_as_old_as_its_token_is_kept_for_that_last_second(
+@pytest.mark.parametrize("age, stays", [(VALID_SECONDS, True), (VALID_SECONDS + 1, False)])
+def test_a_page_is_old_once_its_day_is_over(
+        temporary: Path, monkeypatch: pytest.MonkeyPatch, age: int, stays: bool) -> None:
+    directory = Path(write_page("page")).parent
+    os.utime(directory, (1_577_836_800,) * 2)
+    monkeypatch.setattr(time, "time", lambda: 1_577_836_800.0 + age)
+    remove_old_pages()
+    assert directory.exists() is stays
+
+
+def test_a_page_that_goes_meanwhile_hinders_the_removal_of_no_other(
         temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = Path(write_page("old")).parent
-    os.utime(page, (1000, 1000))
-    monkeypatch.setattr(time, "time", lambda: 1000 + VALID_SECONDS)
+    for _ in range(3):
+        os.utime(Path(write_page("old")).parent, (0, 0))
+        (temporary / "arr-inspector-").mkdir(exist_ok=True)
+    real = shutil.rmtree
+
+    def second(path: str, **options: Any) -> None:
+        real(path)  # another process of ours
+        real(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", second)
     remove_old_pages()
-    assert page.exists()
-    monkeypatch.setattr(time, "time", lambda: 1000.5 + VALID_SECONDS)
-    remove_old_pages()
-    assert not page.exists()
+    assert [each.name for each in temporary.iterdir()] == ["arr-inspector-"]
 
 
 @POSIX

@@ -263,6 +263,14 @@ def test_properties_cannot_be_changed_and_compare_by_value() -> None:
     assert one == two and hash(one) == hash(two) and one != RRRenderingSessionProperties()
     with pytest.raises(AttributeError):
         one.hostname = "x"
+    with pytest.raises(AttributeError):
+        del one.hostname
+
+
+def test_an_object_equals_no_object_of_another_kind() -> None:
+    update, create = UpdateRenderingSessionParams(1), CreateRenderingSessionParams()
+    assert (update == create) is False and (update == 1) is False
+    assert (update != create) is True and update == UpdateRenderingSessionParams(1, 0)
 
 
 def test_blanks_at_the_ends_are_part_of_a_model_name_but_not_of_a_url() -> None:

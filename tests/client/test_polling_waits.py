@@ -338,10 +338,17 @@ def test_jitter_only_ever_adds_up_to_a_tenth(stage: Stage, jitter: float, retry_
     session.dispose()
 
 
-def test_an_interval_below_a_second_is_kept(stage: Stage, jitter: float) -> None:
+@pytest.mark.parametrize("interval, pause", [(None, 10), (0.25, 0.25), (90, 90)])
+def test_the_pause_is_the_interval(
+        stage: Stage, monkeypatch: pytest.MonkeyPatch, interval: Any, pause: float) -> None:
+    real = os.urandom
+    monkeypatch.setattr("os.urandom", lambda count: b"\x00" if count == 1 else real(count))
+    options = {} if interval is None else {"interval": interval}
+    say(stage, "models/*/status", "Running")
     session = stage.session()
-    session.wait_until_ready_async(interval=0.25)
-    assert stage.clock.next_poll() == pytest.approx(0.25 * jitter)
+    for wait in (session.wait_until_ready_async(**options),
+                 stage.frontend.wait_for_ingestion_async("an-id", **options)):
+        assert stage.clock.pauses.get(timeout=LIMIT) == pytest.approx(pause)
     session.dispose()
 
 

@@ -97,6 +97,25 @@ def test_shutdown_forgets_the_events_and_the_frontend(manager: _RemoteManager) -
     assert seen == [] and manager.connection_status is Disconnected
 
 
+@pytest.mark.parametrize("level, number", [
+    (LogLevel.Error, logging.ERROR), (LogLevel.Warning, logging.WARNING),
+    (LogLevel.Information, logging.INFO), (LogLevel.Info, logging.INFO),
+    (LogLevel.Debug, logging.DEBUG), (LogLevel.None_, None)])
+def test_a_message_is_a_line_of_the_log_of_its_level(
+        manager: _RemoteManager, caplog: pytest.LogCaptureFixture, level: LogLevel,
+        number: Optional[int]) -> None:
+    with caplog.at_level(logging.DEBUG, "arr"):
+        manager.log_message(level, "100 % done: %s")
+    assert caplog.record_tuples == (
+        [] if number is None else [("arr", number, "100 % done: %s")])
+
+
+def test_the_manager_shows_its_status(manager: _RemoteManager, frontend: AzureFrontend) -> None:
+    assert repr(manager) == "<RemoteManager Disconnected>"
+    manager.connect("host", frontend)
+    assert repr(manager) == "<RemoteManager Connected>"
+
+
 def test_what_was_raised_is_not_remembered(
         manager: _RemoteManager, frontend: AzureFrontend) -> None:
     for _ in range(1000):
