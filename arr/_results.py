@@ -287,7 +287,6 @@ class CallFailed(Exception):
 
     def __init__(self, result: ARRResult, detail: str, *, code: int = 0, retryable: bool = False,
                  correlation: str = "", retry_after: float | None = None) -> None:
-        super().__init__(result, detail)
         self.result = result
         self.detail = detail
         self.code = code

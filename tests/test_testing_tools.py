@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import threading
+from datetime import datetime, timezone
 from typing import Any, Iterator, List
 
 import pytest
@@ -116,6 +117,7 @@ def test_shutdown_refuses_and_cancels_what_waits_if_asked() -> None:
 
 
 def test_clock_stands_still_until_it_is_moved() -> None:
+    assert FakeClock().time() == datetime(2020, 1, 1, tzinfo=timezone.utc).timestamp()
     clock = FakeClock(time=1000.0)
     assert (clock.time(), clock.monotonic()) == (1000.0, 0.0)
     clock.advance(2.5)

@@ -199,7 +199,6 @@ class ARRServiceUnity(ServiceEvents):
         self._destroyed = True
         if self.auto_stop_session:
             self._stop_at_the_end()
-        self._starting = None
         self._use(None)
         if self._frontend is not None:
             self._frontend.dispose()

@@ -230,6 +230,22 @@ def test_progress_is_the_portion_of_the_deadline(stage: Stage) -> None:
     assert wait.wait(LIMIT)
 
 
+def test_progress_does_not_pass_the_end_where_the_timer_of_the_deadline_is_late(
+        stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    call_at = stage.clock.call_at
+
+    def late(when: float, action: Any) -> Any:
+        return call_at(when + 1000 * (getattr(action, "__name__", "") == "_too_late"), action)
+
+    monkeypatch.setattr(stage.clock, "call_at", late)
+    session = stage.session()
+    wait = session.wait_until_ready_async(deadline=5)
+    stage.clock.next_poll()
+    stage.clock.pauses.get(timeout=LIMIT)
+    assert wait.progress == 1.0 and not wait.is_completed
+    session.dispose()
+
+
 def test_progress_stays_zero_without_a_deadline(stage: Stage) -> None:
     wait = stage.session().wait_until_ready_async()
     stage.clock.next_poll()

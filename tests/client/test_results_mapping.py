@@ -57,6 +57,8 @@ def test_exceptions_carry_code_and_context() -> None:
     plain = pickle.loads(pickle.dumps(RRException(ARRResult.Fail, "x")))
     assert (plain.error_code, plain.message) == (ARRResult.Fail, "x")
     assert str(RRException(ARRResult.Fail)) == "Fail"
+    assert error.args == (ARRResult.Timeout, "too late")
+    assert RRException(ARRResult.Fail).args == (ARRResult.Fail, "")
 
 
 def test_a_failure_raised_again_is_equal_and_new() -> None:

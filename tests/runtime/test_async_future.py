@@ -177,10 +177,10 @@ def test_settled_future_and_its_operation_go_without_the_garbage_collector() -> 
                 with pytest.raises(RRException):
                     task.result(0)
                 assert isinstance(task.exception(0), RRException)
-            gone = weakref.ref(operation)
-            del operation
             assert isinstance(task, AsyncTask)
+            gone = weakref.ref(operation), weakref.ref(task)
+            del operation
             del task
-            assert gone() is None
+            assert [reference() for reference in gone] == [None, None]
     finally:
         gc.enable()

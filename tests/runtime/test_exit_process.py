@@ -155,6 +155,12 @@ def test_call_that_is_not_answered_is_waited_for_as_long_as_said_and_no_longer(
         service: Service) -> None:
     service.held = {"POST", "DELETE", "PATCH"}
     said, seconds = timed(Script("""
+    import logging
+    class Say(logging.Handler):
+        def emit(self, record):
+            say(record.levelname, record.getMessage())
+    logging.getLogger("arr").addHandler(Say())
+    logging.getLogger("arr").setLevel(logging.DEBUG)
     front = frontend(exit_seconds=2)
     front.create_rendering_session_async(
         CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 1))
@@ -164,6 +170,7 @@ def test_call_that_is_not_answered_is_waited_for_as_long_as_said_and_no_longer(
     while sum(flight.launched for flight, _ in front._core.watch.current()) < 3:
         threading.Event().wait(0.001)
     """ + END, service.url))
+    assert said == ["DEBUG arr: calls or handlers still ran when the process ended"]
     assert 1.8 < seconds < 5.5  # two seconds in all, not for each of the three
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import sys
 
 import pytest
 
 from arr import AzureFrontend
 from arr._runtime import interpreter
-from arr._runtime.workers import Workers
+from arr._runtime.workers import Worker, Workers
 
 from ..support.rig import static_account
 from ..support.threads import Script
@@ -61,11 +62,42 @@ def test_python_without_its_lock_is_told_in_words(monkeypatch: pytest.MonkeyPatc
     AzureFrontend(static_account("http://127.0.0.1:9"))
 
 
-def test_a_lack_of_threads_is_no_isolation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may pass; calls wait for the next free worker then."""
-    def refuse(*args: object) -> None:
-        raise RuntimeError("can't start new thread")
+@pytest.mark.parametrize("allowed", [True, False])
+def test_from_python_3_12_on_the_interpreter_says_whether_it_has_daemon_threads(
+        monkeypatch: pytest.MonkeyPatch, allowed: bool) -> None:
+    monkeypatch.setattr(_thread, "daemon_threads_allowed", lambda: allowed, raising=False)
+    with contextlib.ExitStack() as stack:
+        if not allowed:
+            stack.enter_context(pytest.raises(RuntimeError, match="isolated subinterpreter"))
+        interpreter.check_interpreter()
 
-    monkeypatch.setattr(interpreter, "workers", Workers())
+
+ISOLATED = "thread is not supported for isolated subinterpreters"
+
+
+@pytest.mark.parametrize("words, workers, passes", [
+    (ISOLATED, False, False),
+    (ISOLATED, True, True),  # nobody asks: there are threads already
+    # It may pass; calls wait for the next free worker then.
+    ("can't start new thread", False, True), ("can't start new thread", True, True)])
+def test_before_it_a_refused_thread_says_so_and_a_mere_lack_of_threads_does_not(
+        monkeypatch: pytest.MonkeyPatch, words: str, workers: bool, passes: bool) -> None:
+    def refuse(*args: object) -> None:
+        raise RuntimeError(words)
+
+    pool = Workers()
+    if workers:
+        pool._all.append(Worker(pool, 1))
+    monkeypatch.setattr(interpreter, "workers", pool)
+    monkeypatch.delattr(_thread, "daemon_threads_allowed", raising=False)
     monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    with contextlib.ExitStack() as stack:
+        if not passes:
+            stack.enter_context(pytest.raises(RuntimeError, match="isolated subinterpreter"))
+        interpreter.check_interpreter()
+
+
+def test_before_it_the_thread_that_was_to_be_had_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreter, "workers", Workers())
+    monkeypatch.delattr(_thread, "daemon_threads_allowed", raising=False)
     interpreter.check_interpreter()
