@@ -67,7 +67,6 @@ class ARRServiceUnity(ServiceEvents):
         self._owner = threading.get_ident()
         self._frontend: AzureFrontend | None = None
         self._starting: IAsync[AzureSession] | None = None
-        self._stop_it = False  # the session that is being created, as soon as it is
         self._destroyed = False
         self._query: IAsync[RRRenderingSessionProperties] | None
         self._renewal: IAsync[ARRResult] | None
@@ -134,7 +133,7 @@ class ARRServiceUnity(ServiceEvents):
         frontend = self._ready_for_a_session()
         operation = frontend.create_rendering_session_async(params)
         self._starting = operation
-        self._stop_it = False
+        self._stop_it = False  # True: as soon as it is created
         operation.completed += self._dispatcher.bind(self._on_created)
         return operation
 
@@ -242,10 +241,9 @@ class ARRServiceUnity(ServiceEvents):
         if not created.is_ran_to_completion:
             self._report(created.context)
             return
-        stop_it, self._stop_it = self._stop_it, False
         self._use(created.result)
         self._raise_started(created.result)
-        if stop_it and self._session is created.result and self._stopping is None:
+        if self._stop_it and self._session is created.result and self._stopping is None:
             self.stop_session()
 
     def _raise_started(self, session: AzureSession) -> None:

@@ -333,6 +333,17 @@ def test_a_call_takes_no_longer_than_its_time_out_allows(
     service.destroy()
 
 
+def test_the_end_waits_three_seconds_at_most(
+        stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(stage)
+    waited: List[float] = []
+    host.start()
+    with monkeypatch.context() as patched:
+        patched.setattr(IAsync, "wait", lambda operation, timeout: waited.append(timeout))
+        host.service.destroy()
+    assert waited == [3]
+
+
 def test_stopping_while_it_is_being_created_stops_it_once_it_is(host: Host) -> None:
     with host.stage.emulator.hold("POST", "sessions/create") as held:
         host.service.start_session(SMALL)
