@@ -575,6 +575,22 @@ class TestOptions:
 ''', passed=2)
 
 
+def test_by_default_neither_sessions_nor_ingestions_take_time(run: Runner) -> None:
+    run('''
+import pytest
+
+@pytest.mark.arr_emulator(ingest=lambda *arguments, **options: 1 // 0)
+def test_mine(arr_clock, arr_emulator, arr_frontend):
+    session = arr_frontend.create_rendering_session_async(
+        CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 1)).get(20)
+    assert str(session.get_rendering_session_properties_async().get(20).status) == "Ready"
+    model = IngestAssetParams("a.glb", "file:///in", "file:///out")
+    asset_id = arr_frontend.start_asset_ingestion_async(model).get(20)
+    assert arr_emulator.wait_ingestions(20)
+    assert str(arr_frontend.get_ingestion_status_async(asset_id).get(20)) == "Failure"
+''', passed=1)
+
+
 @pytest.mark.parametrize("options, says", [
     ("startup_second=5", "startup_second"), ("5", "keyword arguments only"),
     ("startup_seconds=-1", "startup_seconds")])

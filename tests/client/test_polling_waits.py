@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from typing import Any, Iterator, List
+from typing import Any, Iterator, List, Optional
 
 import pytest
 
@@ -276,16 +276,19 @@ def test_disposing_the_frontend_cancels_waits_for_ingestions(stage: Stage) -> No
     assert wait.wait(LIMIT) and wait.status == ARRResult.Cancelled
 
 
-def test_a_wait_that_begins_while_its_owner_is_disposed_is_cancelled(stage: Stage) -> None:
+@pytest.mark.parametrize("deadline", [100.0, None])
+def test_a_wait_that_begins_while_its_owner_is_disposed_is_cancelled(
+        stage: Stage, deadline: Optional[float]) -> None:
     session = stage.session()
     core = session._core
     assert core is not None
     session.dispose()  # between the look at the core and the registration of the wait
     wait: Wait[Any] = begin_wait(
         core, session, GET_RENDERING_SESSION_PROPERTIES, session.session_uuid,
-        lambda properties: True, 100.0, 10.0, None)
+        lambda properties: True, deadline, 10.0, None)
     assert wait.wait(LIMIT) and wait.status == ARRResult.Cancelled
-    assert not core.waits
+    assert not core.waits and not stage.clock.wait_timers(1, timeout=0)
+    assert stage.requests("GET", "properties") == []
 
 
 # -- trouble on the way ----------------------------------------------------------------------------
@@ -331,13 +334,12 @@ def test_throttling_is_no_failure_and_retry_after_is_respected(stage: Stage) -> 
     assert wait.get(LIMIT).status == Ready
 
 
-def test_without_retry_after_throttled_polls_become_rarer(stage: Stage) -> None:
+def test_without_retry_after_throttled_polls_become_rarer(stage: Stage, jitter: float) -> None:
     session = stage.session()
     stage.emulator.add_fault("GET", "properties", status=429, times=4)
     wait = session.wait_until_ready_async()
     pauses = [stage.clock.next_poll() for _ in range(4)]
-    for pause, least in zip(pauses, (20, 40, 60, 60)):
-        assert is_pause_of(least, pause)
+    assert pauses == pytest.approx([each * jitter for each in (20, 40, 60, 60)])
     assert wait.get(LIMIT).status == Ready
 
 
@@ -410,13 +412,21 @@ def test_the_cpp_shape_gets_context_and_value(stage: Stage) -> None:
 
 @pytest.mark.parametrize("options", [
     {"interval": 0}, {"interval": -1}, {"interval": float("nan")}, {"interval": float("inf")},
-    {"deadline": 0}, {"deadline": -0.5}, {"deadline": 1e10}])
+    {"interval": 1_000_000_001}, {"deadline": 0}, {"deadline": -0.5}, {"deadline": 1_000_000_001}])
 def test_a_bad_number_of_seconds_is_an_invalid_param(stage: Stage, options: Any) -> None:
     before = len(stage.emulator.requests())
     wait = stage.frontend.open_rendering_session("x").wait_until_ready_async(**options)
     assert wait.wait(LIMIT) and wait.status == ARRResult.InvalidParam
     assert next(iter(options)) in wait.context.error_message
     assert len(stage.emulator.requests()) == before
+
+
+@pytest.mark.parametrize("seconds", [1e-6, 1, 1_000_000_000])
+def test_any_other_number_of_seconds_is_taken(stage: Stage, seconds: float) -> None:
+    session = stage.session()
+    wait = session.wait_until_ready_async(deadline=seconds, interval=seconds)
+    assert wait.status == ARRResult.InProgress
+    session.dispose()
 
 
 @pytest.mark.parametrize("options", [
