@@ -22,6 +22,7 @@ from arr.testing import FakeClock
 
 from ..support.fault_server import FaultServer, Request, Wire, reply
 from ..support.rig import LIMIT, PROPERTIES, SESSION_ID, finish, static_account
+from ..support.threads import Service
 
 SMALL = CreateRenderingSessionParams(ARRRenderingSessionVmSize.Small, 4)
 MODEL = IngestAssetParams("box.glb", "file:///in", "file:///out")
@@ -328,7 +329,54 @@ def test_frontend_and_session_show_what_they_are_without_asking(
         assert repr(frontend) == f"<AzureFrontend {emulator.url}, disposed>"
 
 
+def test_leaving_the_block_disposes(emulator: Emulator) -> None:
+    with AzureFrontend(static_account(emulator.url)) as frontend:
+        with frontend.open_rendering_session(SESSION_ID) as session:
+            pass
+        assert session.stop_rendering_session_async().status is ARRResult.AlreadyDeinitialized
+    listing = frontend.get_current_rendering_sessions_async()
+    assert listing.status is ARRResult.AlreadyDeinitialized
+
+
+def test_misuse_is_told_in_words_on_a_disposed_object_too(
+        frontend: AzureFrontend, session: AzureSession) -> None:
+    frontend.dispose()
+    session.dispose()
+    wrong: Any = 5
+    with pytest.raises(TypeError, match="asset_id must be a str, not int"):
+        frontend.wait_for_ingestion_async(wrong)
+    wrong = "host"
+    with pytest.raises(TypeError, match="drop the argument"):
+        session.connect_to_arr_inspector_async(wrong)
+
+
+def test_a_wait_that_is_refused_calls_back(frontend: AzureFrontend) -> None:
+    context, value = outcome(
+        lambda callback: frontend.wait_for_ingestion_async("..", callback=callback))
+    assert context.result is ARRResult.InvalidParam and value is None
+
+
+def test_a_frontend_remembers_the_sessions_that_live(service: Service) -> None:
+    with service.frontend() as frontend:
+        kept = [frontend.open_rendering_session(each) for each in "abc"]
+        for session in kept:
+            session.get_rendering_session_properties_async().get(LIMIT)
+        for _ in range(100):
+            frontend.open_rendering_session("dropped")
+        assert [frontend._session_at(f"host.{number}") for number in (1, 2, 3)] == kept
+        assert frontend._session_at("host.4") is None and len(frontend._sessions) < 10
+        kept[1].dispose()
+        assert frontend._session_at("host.2") is None
+        frontend.open_rendering_session("newest")
+
+
 # -- what a frontend is made with -----------------------------------------------------------------
+
+def test_the_defaults_are_those_of_the_documentation(frontend: AzureFrontend) -> None:
+    core = frontend._core
+    assert core is not None and core.gate._free == 64
+    assert (core.exit_seconds, core.operation_seconds) == (1.0, 5 + 2 * 30)
+
 
 @pytest.mark.parametrize("options", [
     {"max_calls": 1}, {"exit_seconds": 0}, {"exit_seconds": 999_999.5}, {"timeout": 0.001},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Dict
+from typing import Any, Dict, List, Tuple
 
 import pytest
 
@@ -14,7 +14,8 @@ from arr import (
 )
 from arr._fields import Alias
 from arr._results import CallFailed
-from arr._models import ingestion_status_from_wire
+from arr._models import id_from_wire, ingestion_status_from_wire, sessions_from_wire
+from arr._params import checked_id
 
 from ..support.rig import MODEL_URL, PROPERTIES, Rig, good
 
@@ -249,6 +250,61 @@ def test_a_port_that_is_none_is_a_protocol_error(name: str, port: object) -> Non
     found = RRRenderingSessionProperties.from_wire(
         {**PROPERTIES, "connectionProperties": {name: 65_535}})
     assert found.arr_inspector_port + found.handshake_port == 65_535
+
+
+PROPERTIES_OF, STATUS_OF = RRRenderingSessionProperties.from_wire, ingestion_status_from_wire
+WRONG: List[Tuple[str, object]] = [
+    ("connectionProperties", []), ("sessionStatus", 5), ("message", "half \ud83d"),
+    ("sessionId", None), ("sessionId", ""), ("sessionId", "."), ("sessionId", ".."),
+    ("sessionId", "a\x07"), ("sessionElapsedTime", "1:2"), ("sessionElapsedTime", "soon"),
+    ("sessionMaxLeaseTime", "00:00:00.12345678"), ("sessionMaxLeaseTime", 5)]
+
+
+@pytest.mark.parametrize("decode, body", [
+    (PROPERTIES_OF, []), (PROPERTIES_OF, "text"), (PROPERTIES_OF, None),
+    *[(PROPERTIES_OF, {**PROPERTIES, name: value}) for name, value in WRONG],
+    (sessions_from_wire, []), (sessions_from_wire, {}), (sessions_from_wire, {"sessions": {}}),
+    (sessions_from_wire, {"sessions": [5]}),
+    (STATUS_OF, []), (STATUS_OF, {}), (STATUS_OF, {"status": None}), (STATUS_OF, {"status": 5}),
+    (id_from_wire("modelId"), {"sessionId": "a"}), (id_from_wire("modelId"), "a")])
+def test_a_reply_of_another_shape_is_a_protocol_error(decode: Any, body: object) -> None:
+    with pytest.raises(CallFailed) as caught:
+        decode(body)
+    assert caught.value.result == ARRResult.ProtocolError
+
+
+def test_a_reply_may_hold_letters_of_any_alphabet() -> None:
+    assert PROPERTIES_OF({**PROPERTIES, "message": "f\u00fcr"}).message == "f\u00fcr"
+    assert id_from_wire("modelId")({"modelId": "\u00fc"}) == "\u00fc"
+
+
+@pytest.mark.parametrize("text, span", [
+    (None, timedelta(0)), ("", timedelta(0)), ("01:02:03", timedelta(0, 3723)),
+    ("2.03:04:05", timedelta(2, 11045)), ("00:00:01.5", timedelta(0, 1, 500_000)),
+    ("00:00:00.1234567", timedelta(0, 0, 123_456)), ("00:00:00.000001", timedelta(0, 0, 1))])
+def test_a_time_span_is_read_to_the_microsecond(text: Any, span: timedelta) -> None:
+    found = PROPERTIES_OF({**PROPERTIES, "sessionElapsedTime": text, "sessionMaxLeaseTime": text})
+    assert found.elapsed_time == found.max_lease == span
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\x1fb", "a\x7fb", "a\x80b", "a\x9fb", "a\ud83d"])
+def test_control_characters_and_halves_are_in_no_id(text: str) -> None:
+    with pytest.raises(CallFailed) as caught:
+        checked_id("session_id", text)
+    assert caught.value.result == ARRResult.InvalidParam
+
+
+@pytest.mark.parametrize("text", ["a b", "a~b", "a\xa0b", "a\u2028b", "\u00fc", "..."])
+def test_other_characters_may_be_in_an_id(text: str) -> None:
+    assert checked_id("session_id", f" {text} ") == text
+
+
+def test_parameters_show_their_values_but_no_signature() -> None:
+    assert repr(UpdateRenderingSessionParams(1)) == (
+        "UpdateRenderingSessionParams(max_lease_time_hours=1, max_lease_time_minutes=0)")
+    model: Any = IngestAssetParams(5, "file:///in", "https://host/out?sig=secret")  # type: ignore
+    assert repr(model) == ("IngestAssetParams(model_name=5, model_url='file:///in', "
+                           "asset_container_url='https://host/out?***')")
 
 
 def test_properties_are_empty_at_first() -> None:

@@ -220,6 +220,7 @@ def test_the_timeout_of_a_wait_whose_poll_hangs(stage: Stage) -> None:
 
 
 def test_progress_is_the_portion_of_the_deadline(stage: Stage) -> None:
+    stage.clock.advance(40)
     wait = stage.session().wait_until_ready_async(deadline=100)
     portions: List[float] = []
     wait.progress_changed += lambda polled: portions.append(polled.progress)

@@ -288,6 +288,24 @@ def test_a_stopped_session_is_no_longer_active_even_if_throttled(host: Host) -> 
     assert host.service.current_active_session is None
 
 
+def test_a_stop_that_fails_while_throttled_ends_nothing(host: Host) -> None:
+    host.start()
+    host.stage.emulator.add_fault("GET", "properties", status=429, retry_after=600)
+    host.stage.emulator.add_fault("DELETE", "sessions/*", status=500)
+    host.pass_time(21)
+    host.service.stop_session()
+    host.run(lambda: host.errors)
+    assert host.service.current_active_session is not None and "ended" not in host.events
+
+
+def test_after_a_stop_the_service_is_asked_what_became_of_the_session(host: Host) -> None:
+    host.start()
+    before = len(host.queries())
+    host.service.stop_session()
+    host.run(lambda: "ended" in host.events)
+    assert len(host.queries()) == before + 1
+
+
 def test_a_query_on_its_way_does_not_delay_the_news_of_the_stop(host: Host) -> None:
     host.start()
     with host.stage.emulator.hold("GET", "properties") as held:

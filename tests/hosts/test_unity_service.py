@@ -187,7 +187,8 @@ def test_the_component_belongs_to_its_thread(host: Host) -> None:
     def elsewhere() -> None:
         calls: List[Any] = [host.service.update, host.service.stop_session, host.service.destroy,
                             lambda: host.service.start_session(SMALL),
-                            lambda: host.service.open_session("x")]
+                            lambda: host.service.open_session("x"),
+                            lambda: host.service.initialize(host.stage.account())]
         for call in calls:
             with pytest.raises(RuntimeError, match="thread that made it"):
                 call()
@@ -220,9 +221,11 @@ def test_the_defaults() -> None:
 
 def test_auto_stop_stops_the_session_when_the_component_ends(stage: Stage) -> None:
     host = Host(stage)
-    with host.service:
+    with host.service as service:
+        assert service is host.service
         host.start()
         count = len(host.events)
+    assert service.current_active_session is None
     assert stage.emulator.state()["sessions"][0]["status"] == "Stopped"
     assert len(host.events) == count  # no event outside Update
 
@@ -352,6 +355,9 @@ def test_stopping_while_it_is_being_created_stops_it_once_it_is(host: Host) -> N
     host.run(lambda: "ended" in host.events)
     assert host.events[0] == "started" and host.events[-1] == "ended"
     assert host.stage.emulator.state()["sessions"][0]["status"] == "Stopped"
+    host.events.clear()
+    host.start()  # the next one is not
+    assert host.events == ["started", "Starting", "Ready"]
 
 
 def test_a_component_that_is_dropped_goes_away(stage: Stage) -> None:
