@@ -185,12 +185,14 @@ def test_no_name_leads_out_of_the_directory_that_was_made(
     """Another may take its place at the last moment; where the system opens no directory, as
     Windows does not, there is only its path."""
     names: List[Tuple[str, bool]] = []
+    descriptors: List[int] = []
     real_open, real_replace = os.open, os.replace
 
     def opening(path: str, flags: int, *args: Any, dir_fd: Optional[int] = None) -> int:
         if flags & os.O_CREAT:
             names.append((path, dir_fd is not None))
-        return real_open(path, flags, *args, dir_fd=dir_fd)
+        descriptors.append(real_open(path, flags, *args, dir_fd=dir_fd))
+        return descriptors[-1]
 
     def replacing(source: str, target: str, *, src_dir_fd: Optional[int],
                   dst_dir_fd: Optional[int]) -> None:
@@ -204,6 +206,9 @@ def test_no_name_leads_out_of_the_directory_that_was_made(
     begin = FILE_NAME if by_descriptor else path
     assert names == [(begin + ".part", by_descriptor), (begin + ".part", by_descriptor),
                      (begin, by_descriptor)]
+    for descriptor in descriptors:
+        with pytest.raises(OSError):
+            os.fstat(descriptor)  # it was closed
     assert Path(path).read_text() == "page"
 
 
@@ -242,7 +247,7 @@ def test_pages_older_than_their_token_are_removed_and_nothing_else_is(temporary:
         fresh.name, other.name, file.name, newest.name}
 
 
-@pytest.mark.parametrize("age, stays", [(VALID_SECONDS, True), (VALID_SECONDS + 1, False)])
+@pytest.mark.parametrize("age, stays", [(86_400, True), (86_401, False)])
 def test_a_page_is_old_once_its_day_is_over(
         temporary: Path, monkeypatch: pytest.MonkeyPatch, age: int, stays: bool) -> None:
     directory = Path(write_page("page")).parent

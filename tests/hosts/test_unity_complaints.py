@@ -10,7 +10,7 @@ import pytest
 
 from arr import (
     ARRRenderingSessionStatus, ARRResult, AzureSession, RemoteManager, RRException,
-    RRSessionException,
+    RRSessionException, UpdateRenderingSessionParams,
 )
 
 from ..support.stage import SMALL, Stage
@@ -216,6 +216,21 @@ def test_a_failed_renewal_is_repeated_after_a_minute_and_reported_once_a_minute(
         host.pass_time(1)
     assert lease(host) == timedelta(minutes=75)
     assert [each.result for each in host.errors] == [ARRResult.Fail] * 2
+
+
+def test_a_renewal_that_meets_one_of_the_host_is_no_error(
+        host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    session = host.start()
+    host.service.auto_renew_lease = True
+    host.stage.clock.advance(57 * 60)
+    with host.stage.emulator.hold("PATCH", "sessions/*") as held, \
+            caplog.at_level(logging.INFO, "arr.unity"):
+        mine = session.update_rendering_session_async(UpdateRenderingSessionParams(3))
+        assert held.wait_arrived(LIMIT)
+        host.run(lambda: "the host extends the lease itself" in caplog.text)
+    assert mine.get(LIMIT) == ARRResult.Success
+    host.pass_time(61)
+    assert lease(host) == timedelta(hours=3) and host.errors == []
 
 
 def test_a_session_that_is_being_stopped_is_not_renewed(host: Host) -> None:

@@ -13,7 +13,9 @@ from arr._runtime.operation import _completing, _draining, _due, _tasks
 from arr.testing import ManualExecutor
 
 from ..support.schedules import strike
-from ..support.threads import SUCCESS, Jobs, Recorder, Service, complete, pending, until
+from ..support.threads import (
+    SUCCESS, Jobs, Recorder, Service, complete, completed, pending, until,
+)
 
 
 def strikes(names: tuple[str, ...], prepare: Any) -> int:
@@ -87,6 +89,26 @@ def test_in_the_taking_and_giving_back_of_a_place(service: Service,
         return executor.run_all, check
 
     assert strikes(names, prepare) > 3
+
+
+def test_in_the_late_subscribing() -> None:
+    """What has entered the queue is delivered, though nothing else comes after it."""
+    def prepare() -> Any:
+        jobs = Jobs()
+        operation = completed(jobs)
+        recorder = Recorder()
+
+        def work() -> None:
+            operation.completed += recorder
+
+        def check() -> None:
+            jobs.run()
+            assert recorder.count <= 1 and not operation._queue
+            assert not (_tasks or _draining or _due or _completing)
+
+        return work, check
+
+    assert strikes(("_enqueue", "_see_to_delivery"), prepare) > 5
 
 
 def test_in_the_wait_and_in_the_subscribing() -> None:
