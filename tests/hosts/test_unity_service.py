@@ -49,6 +49,16 @@ def test_events_come_in_order_on_the_updating_thread(host: Host) -> None:
     assert host.service.LastProperties.Status == ARRRenderingSessionStatus.Stopped
 
 
+def test_the_log_tells_the_life_of_a_session(
+        host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "arr.unity"):
+        name = f"session {host.start().session_uuid} is "
+        host.service.stop_session()
+        host.run(lambda: "ended" in host.events)
+    assert [each.message for each in caplog.records] == [
+        name + "the active one", name + "Starting", name + "Ready", name + "Stopped"]
+
+
 def test_nothing_is_raised_between_two_updates(host: Host) -> None:
     host.service.start_session(SMALL).get(LIMIT)
     assert host.events == [] and host.service.current_active_session is None
