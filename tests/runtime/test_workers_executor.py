@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, Callable, List, Optional
@@ -92,10 +93,12 @@ def test_manual_executor_runs_everything_on_the_tests_thread(service: Service) -
 
 @pytest.mark.parametrize("error", [RuntimeError("shut down"), ValueError("no")])
 def test_refused_call_completes_once_as_cancelled_on_a_worker(
-        error: BaseException, service: Service) -> None:
+        error: BaseException, service: Service, caplog: pytest.LogCaptureFixture) -> None:
     frontend = service.frontend(executor=Refusing(error=error))
     recorder = Recorder()
-    operation = frontend.get_current_rendering_sessions_async()
+    with caplog.at_level(logging.DEBUG, "arr"):
+        operation = frontend.get_current_rendering_sessions_async()
+    assert f"the executor refused a job: {type(error).__name__}" in caplog.text
     operation.completed += recorder
     done, thread = recorder.next()
     assert done.status == ARRResult.Cancelled and thread.startswith("arr-worker-")
