@@ -220,15 +220,22 @@ def test_more_than_fifty_conversions_come_in_pages(kind: type[Stock]) -> None:
 
 # -- trouble on the way ------------------------------------------------------------------------
 
+@pytest.mark.parametrize("kind", [Stock, AioStock], ids=["sync", "aio"])
 @pytest.mark.parametrize("status, retry_after", [(429, 0), (503, None), (500, None)])
-def test_trouble_on_the_way_is_retried(
-        emulator: Emulator, stock: Stock, status: int, retry_after: Any) -> None:
-    acted = emulator.add_fault("PUT", "sessions/*", status=status, retry_after=retry_after,
-                               after=True, times=1)
-    read = emulator.add_fault("GET", "sessions/*", status=status, retry_after=retry_after, times=2)
-    assert stock.result(stock.begin("a")).status == "Ready"
-    assert (acted.fired, read.fired) == (1, 2)
-    assert len(stock.sessions()) == 1
+def test_trouble_on_the_way_is_retried(kind: type[Stock], status: int, retry_after: Any) -> None:
+    # The machine starts after the second PUT, whose reply would end the poller otherwise.
+    with Emulator(startup_seconds=3600) as emulator:
+        acted = emulator.add_fault("PUT", "sessions/*", status=status, retry_after=retry_after,
+                                   after=True, times=1)
+        read = emulator.add_fault("GET", "sessions/*", status=status, retry_after=retry_after,
+                                  times=2)
+        stock = kind(emulator)
+        poller = stock.begin("a")
+        emulator.advance(3600)
+        assert stock.result(poller).status == "Ready"
+        assert (acted.fired, read.fired) == (1, 2)
+        assert len(stock.sessions()) == 1
+        stock.close()
 
 
 def test_an_error_that_lasts_keeps_its_status(emulator: Emulator, stock: Stock) -> None:
