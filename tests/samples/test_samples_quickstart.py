@@ -86,7 +86,9 @@ def test_quickstart_uses_host_of_environment(environment: Dict[str, str],
                                              emulator: Emulator) -> None:
     done = run(environment)
     assert (done.returncode, done.stderr) == (0, "")
-    check_lines(done.stdout, [re.escape(f"service   {emulator.url}"), *STORY[1:]])
+    # Here nothing takes time, so the one poll may be over before the sample looks at its progress.
+    check_lines(done.stdout, [re.escape(f"service   {emulator.url}"), *(
+        line.replace(r"(\. )+", r"(\. )*") for line in STORY[1:])])
     state = emulator.state()
     assert [session["status"] for session in state["sessions"]] == ["Stopped"]
     assert [ingestion["status"] for ingestion in state["ingestions"]] == ["Success"]
