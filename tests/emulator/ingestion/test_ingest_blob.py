@@ -317,6 +317,12 @@ def test_the_log_filter_leaves_other_records_alone() -> None:
     assert record.args == ("text", 3)
 
 
+def test_the_marker_of_a_page_may_stand_anywhere_in_it() -> None:
+    found = read_page(b"<EnumerationResults><NextMarker>next</NextMarker><Blobs><Blob>"
+                      b"<Name>a</Name></Blob></Blobs><Prefix>a</Prefix></EnumerationResults>")
+    assert (found.names, found.marker) == (["a"], "next")
+
+
 def test_only_what_begins_with_a_prefix_is_listed(storage: Storage) -> None:
     page = (b"<EnumerationResults><Blobs><Blob><Name>a b/m</Name></Blob></Blobs><NextMarker/>"
             b"</EnumerationResults>")

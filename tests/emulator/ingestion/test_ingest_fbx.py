@@ -122,6 +122,7 @@ def test_a_packed_array_longer_than_it_says_is_not_unpacked_further(
     (ascii_file([Record("FBXHeaderExtension"), *scene()[2:]], title=""), "FBXVersion is missing"),
     (ASCII.replace(b'"a test"', b'"a test'),
      "truncated inside a string|where a record should|is none of"),
+    (ASCII + b'"never closed', "truncated inside a string"),
     (ASCII + b"}", "a brace that closes nothing"),
     (ASCII + b"{}", "a block without a name"),
     (ASCII + b"\x01", "is none of an ASCII FBX file"),
