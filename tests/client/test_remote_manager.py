@@ -144,21 +144,3 @@ def test_many_threads_see_one_connection_and_ordered_events(
     assert len(done) > 100
     assert len(seen) % 3 == 0
     assert seen == [Connecting, Connected, Disconnected] * (len(seen) // 3)
-
-
-def test_its_repr_tells_the_connection(manager: _RemoteManager, frontend: AzureFrontend) -> None:
-    assert repr(manager) == "<RemoteManager Disconnected>"
-    manager.connect("host", frontend)
-    assert repr(manager) == "<RemoteManager Connected>"
-
-
-@pytest.mark.parametrize("level, kept", [
-    (LogLevel.Error, logging.ERROR), (LogLevel.Warning, logging.WARNING),
-    (LogLevel.Information, logging.INFO), (LogLevel.Debug, logging.DEBUG),
-    (LogLevel.None_, None)])
-def test_a_message_goes_to_the_log_with_its_level(
-        manager: _RemoteManager, caplog: pytest.LogCaptureFixture, level: LogLevel,
-        kept: Optional[int]) -> None:
-    with caplog.at_level(1, "arr"):
-        manager.log_message(level, "100 %s")
-    assert caplog.record_tuples == ([] if kept is None else [("arr", kept, "100 %s")])

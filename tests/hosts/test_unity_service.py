@@ -240,17 +240,6 @@ def test_auto_stop_stops_the_session_when_the_component_ends(stage: Stage) -> No
     assert len(host.events) == count  # no event outside Update
 
 
-def test_after_the_end_its_frontend_is_disposed(stage: Stage) -> None:
-    host = Host(stage)
-    frontend = host.service.frontend
-    assert frontend is not None
-    host.service.destroy()
-    assert host.service.Frontend is frontend
-    with pytest.raises(RRException) as caught:
-        frontend.open_rendering_session("some-id")
-    assert caught.value.error_code == ARRResult.AlreadyDeinitialized
-
-
 def test_without_auto_stop_it_runs_on(stage: Stage) -> None:
     host = Host(stage)
     host.start()
@@ -329,6 +318,10 @@ def test_the_frontend_ends_with_the_component(host: Host) -> None:
     host.end()
     listing = frontend.get_current_rendering_sessions_async()
     assert listing.wait(LIMIT) and listing.status == ARRResult.AlreadyDeinitialized
+    assert host.service.frontend is frontend
+    with pytest.raises(RRException) as caught:
+        frontend.open_rendering_session("some-id")
+    assert caught.value.error_code == ARRResult.AlreadyDeinitialized
 
 
 @pytest.mark.parametrize("options, seconds", [({}, 65), ({"timeout": (1, 2)}, 5)])

@@ -180,10 +180,6 @@ def test_post_and_bind_take_callables_only() -> None:
         dispatcher.bind(None)  # type: ignore[type-var]
 
 
-def test_a_bound_handler_shows_what_it_calls() -> None:
-    assert repr(Dispatcher().bind(len)) == f"<bound to a dispatcher: {len!r}>"
-
-
 def test_posts_from_many_threads_run_once_each_in_their_threads_order() -> None:
     dispatcher = Dispatcher()
     seen: List[Any] = []

@@ -117,3 +117,16 @@ def run(root: Path, files: Dict[str, Union[bytes, Json]], *, model: str = "",
 def bounds(summary: Summary) -> Tuple[List[float], List[float]]:
     box = summary.as_dict()["bounds"]
     return box["min"], box["max"]
+
+
+def replaced(model: Json, path: Sequence[str], value: Any) -> Json:
+    """Replace the value at the end of a path of names and numbers; Ellipsis drops it."""
+    *parents, last = [int(key) if key.isdigit() else key for key in path]
+    holder: Any = model
+    for key in parents:
+        holder = holder[key]
+    if value is ...:
+        del holder[last]
+    else:
+        holder[last] = value
+    return model

@@ -12,7 +12,8 @@ import pytest
 from arr.emulator._ingestion.pipeline import IngestionError
 
 from ...support.models import (
-    CORNERS, Json, bounds, data_uri, floats, positions, run, triangle, triangle_1,
+    CORNERS, Json, bounds, data_uri, floats, positions, replaced, run, triangle,
+    triangle_1,
 )
 
 
@@ -113,16 +114,7 @@ def test_a_uri_that_leads_elsewhere_is_refused(tmp_path: Path, uri: str, reason:
 
 def changed(path: str, value: Any) -> Json:
     """Return the triangle with one value replaced, or dropped for Ellipsis."""
-    model: Any = triangle()
-    *parents, last = [int(key) if key.isdigit() else key for key in path.split(".")]
-    item = model
-    for key in parents:
-        item = item[key]
-    if value is ...:
-        del item[last]
-    else:
-        item[last] = value
-    return dict(model)
+    return replaced(triangle(), path.split("."), value)
 
 
 @pytest.mark.parametrize("path, value, reason", [

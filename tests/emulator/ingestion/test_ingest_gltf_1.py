@@ -9,7 +9,7 @@ import pytest
 
 from arr.emulator._ingestion.pipeline import IngestionError
 
-from ...support.models import Json, bounds, data_uri, run, triangle_1
+from ...support.models import Json, bounds, data_uri, replaced, run, triangle_1
 
 
 def refusal(root: Path, model: Any) -> str:
@@ -38,16 +38,7 @@ def rich() -> Json:
 
 def changed(path: str, value: Any) -> Json:
     """Return the rich model with one value replaced, or dropped for Ellipsis."""
-    model = rich()
-    *parents, last = [int(key) if key.isdigit() else key for key in path.split("/")]
-    holder: Any = model
-    for key in parents:
-        holder = holder[key]
-    if value is ...:
-        del holder[last]
-    else:
-        holder[last] = value
-    return model
+    return replaced(rich(), path.split("/"), value)
 
 
 @pytest.mark.parametrize("path, where, table", [
